@@ -1,0 +1,141 @@
+//! `cargo xtask lint`: everything that is checked without running the project.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::command::{self, cargo};
+use crate::tidy;
+use crate::wasm_target;
+use crate::workspace::Workspace;
+
+/// Set to make an advisory database that cannot be fetched a failure.
+const REQUIRE_ADVISORIES: &str = "HOLM_REQUIRE_ADVISORIES";
+
+/// One thing that is checked; ARCHITECTURE.md cites it as `lint:NAME`.
+#[derive(Debug)]
+struct Step {
+    name: &'static str,
+    run: fn() -> Result<()>,
+}
+
+const STEPS: &[Step] = &[
+    Step {
+        name: "tidy",
+        run: || tidy::run(&[]),
+    },
+    Step {
+        name: "format",
+        run: format,
+    },
+    Step {
+        name: "deny",
+        run: deny,
+    },
+    Step {
+        name: "clippy",
+        run: clippy,
+    },
+    Step {
+        name: "wasm32",
+        run: wasm32,
+    },
+    Step {
+        name: "doc",
+        run: doc,
+    },
+];
+
+/// Whether a step of this name exists.
+pub(crate) fn is_step(name: &str) -> bool {
+    STEPS.iter().any(|step| step.name == name)
+}
+
+/// Runs all steps, or those named; all of them even when one fails, to say everything at once.
+pub(crate) fn run(names: &[String]) -> Result<()> {
+    if let Some(name) = names.iter().find(|name| !is_step(name)) {
+        let known: Vec<_> = STEPS.iter().map(|step| step.name).collect();
+        bail!("there is no step `{name}`; there are: {}", known.join(", "));
+    }
+    let mut failed = Vec::new();
+    for step in STEPS {
+        if !names.is_empty() && !names.iter().any(|name| name == step.name) {
+            continue;
+        }
+        eprintln!("\n== lint: {}", step.name);
+        if let Err(error) = (step.run)() {
+            eprintln!("{error:#}");
+            failed.push(step.name);
+        }
+    }
+    if !failed.is_empty() {
+        bail!("lint failed: {}", failed.join(", "));
+    }
+    eprintln!("\nlint: all is well");
+    Ok(())
+}
+
+fn format() -> Result<()> {
+    command::run(cargo().args(["fmt", "--all", "--check"]))
+}
+
+fn clippy() -> Result<()> {
+    command::run(cargo().args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--quiet",
+        "--",
+        "-D",
+        "warnings",
+    ]))
+}
+
+/// The portable crates build for a target without a host; which they are, their tiers say.
+fn wasm32() -> Result<()> {
+    const TARGET: &str = "wasm32-unknown-unknown";
+    wasm_target::ensure(TARGET)?;
+    let workspace = Workspace::load()?;
+    let mut command = cargo();
+    command.args(["clippy", "--quiet", "--target", TARGET]);
+    for member in workspace.portable() {
+        command.args(["--package", &member.name]);
+    }
+    command::run(command.args(["--", "-D", "warnings"]))
+}
+
+fn doc() -> Result<()> {
+    command::run(
+        cargo()
+            .args(["doc", "--workspace", "--no-deps", "--quiet"])
+            .arg("--document-private-items")
+            .env("RUSTDOCFLAGS", "-D warnings"),
+    )
+}
+
+/// Licences, sources, duplicates and who depends on what need no network. Advisories need
+/// their database: a machine that cannot reach it says so, unless it must.
+fn deny() -> Result<()> {
+    if !command::succeeds(cargo().args(["deny", "--version"])) {
+        bail!("cargo-deny is not installed: `cargo install cargo-deny --locked` (3 minutes)");
+    }
+    command::run(cargo().args(["deny", "--all-features", "check"]).args([
+        "--hide-inclusion-graph",
+        "bans",
+        "licenses",
+        "sources",
+    ]))?;
+    let mut fetch: Command = cargo();
+    fetch.args(["deny", "fetch", "db"]);
+    if command::succeeds(&mut fetch) {
+        return command::run(cargo().args(["deny", "--all-features", "check", "advisories"]));
+    }
+    if std::env::var_os(REQUIRE_ADVISORIES).is_some() {
+        bail!("the advisory database could not be fetched, and {REQUIRE_ADVISORIES} is set");
+    }
+    eprintln!(
+        "notice: the advisory database could not be fetched, so known vulnerabilities were NOT \
+         looked up on this machine (set {REQUIRE_ADVISORIES}=1 to make this a failure)"
+    );
+    Ok(())
+}
