@@ -1,5 +1,7 @@
 //! Clocks a guest can read (`clockid` of WASI 0.1).
 
+use core::fmt;
+
 /// Which clock to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u32)]
@@ -36,5 +38,11 @@ impl ClockId {
             ClockId::ProcessCpu => "process_cputime_id",
             ClockId::ThreadCpu => "thread_cputime_id",
         }
+    }
+}
+
+impl fmt::Display for ClockId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }

@@ -1,5 +1,7 @@
 //! What is known of a file: its type, its stat, its descriptor's stat, a directory record.
 
+use core::fmt;
+
 use crate::{FdFlags, Rights};
 
 /// The kind of a file (`filetype` of WASI 0.1).
@@ -183,5 +185,44 @@ impl Dirent {
         bytes[16..20].copy_from_slice(&self.name_length.to_le_bytes());
         bytes[20] = self.file_type as u8;
         bytes
+    }
+}
+
+impl fmt::Display for Whence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Whence::Start => "SET",
+            Whence::Current => "CUR",
+            Whence::End => "END",
+        })
+    }
+}
+
+impl fmt::Display for Advice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Advice::Normal => "NORMAL",
+            Advice::Sequential => "SEQUENTIAL",
+            Advice::Random => "RANDOM",
+            Advice::WillNeed => "WILLNEED",
+            Advice::DontNeed => "DONTNEED",
+            Advice::NoReuse => "NOREUSE",
+        })
+    }
+}
+
+impl fmt::Display for SetTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SetTime::Keep => f.write_str("keep"),
+            SetTime::Now => f.write_str("now"),
+            SetTime::At(time_ns) => time_ns.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for SetTimes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{{atime={}, mtime={}}}", self.accessed, self.modified)
     }
 }

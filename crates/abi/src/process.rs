@@ -124,3 +124,9 @@ pub struct Received {
     /// What is to be said of them.
     pub status: RecvStatus,
 }
+
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -15,6 +15,12 @@ pub trait Clock: Debug + Send + Sync {
     /// CPU time that the calling thread has used, in nanoseconds. A host that cannot tell
     /// answers `None`.
     fn thread_cpu_ns(&self) -> Option<u64>;
+    /// A clock that time does not move jumps to `deadline_ns` and answers `true`: a host
+    /// asks before it waits. A real clock answers `false`.
+    fn jump_to(&self, deadline_ns: u64) -> bool {
+        let _ = deadline_ns;
+        false
+    }
 }
 
 /// Randomness of cryptographic quality, from the host.

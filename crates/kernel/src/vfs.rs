@@ -1,6 +1,14 @@
 //! The virtual file system: backends behind one walker, one namespace per process.
 
+pub(crate) mod devfs;
+pub(crate) mod listing;
+pub mod memfs;
+pub mod mount;
 pub mod node;
+pub(crate) mod procfs;
+pub(crate) mod synthetic;
+pub(crate) mod voidfs;
+pub(crate) mod walk;
 
 pub use node::{
     DirEntry, Directory, File, Interest, Listener, Lookup, OpenOptions, Opened, Readiness, Result,

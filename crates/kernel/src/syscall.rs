@@ -1,0 +1,99 @@
+//! What each system call does. One function for each line of the table in `holm-abi`; the
+//! entry points in [`crate::task`] call them.
+
+mod clock;
+mod descriptor;
+mod file;
+mod path;
+mod poll;
+mod process;
+mod socket;
+
+pub(crate) use clock::{clock_res_get, clock_time_get, random_get};
+pub(crate) use descriptor::{
+    fd_close, fd_dup, fd_fdstat_get, fd_fdstat_set_flags, fd_fdstat_set_rights,
+    fd_prestat_dir_name, fd_prestat_get, fd_renumber, pipe,
+};
+pub(crate) use file::{
+    fd_advise, fd_allocate, fd_datasync, fd_filestat_get, fd_filestat_set_size,
+    fd_filestat_set_times, fd_pread, fd_pwrite, fd_read, fd_readdir, fd_seek, fd_sync, fd_tell,
+    fd_write,
+};
+pub(crate) use path::{
+    path_create_directory, path_filestat_get, path_filestat_set_times, path_link, path_open,
+    path_readlink, path_remove_directory, path_rename, path_symlink, path_unlink_file,
+};
+pub(crate) use poll::poll_oneoff;
+pub(crate) use process::{
+    args_get, args_sizes_get, environ_get, environ_sizes_get, proc_exit, proc_id, proc_kill,
+    proc_raise, proc_wait, sched_yield,
+};
+pub(crate) use socket::{sock_accept, sock_recv, sock_send, sock_shutdown};
+
+use std::sync::Arc;
+use std::task::Poll;
+
+use holm_abi::{Errno, Fd, Rights};
+
+use crate::descriptor::{Entry, OpenFile};
+use crate::task::{SysResult, Task};
+use crate::vfs::node::Result;
+
+/// A call that never blocks.
+pub(crate) fn done<T>(result: Result<T>) -> SysResult<T> {
+    Poll::Ready(result)
+}
+
+/// A count of bytes as it is answered; transfers are bounded below 2^31.
+pub(crate) fn count(bytes: usize) -> Result<u32> {
+    u32::try_from(bytes).map_err(|_| Errno::Overflow)
+}
+
+impl Task {
+    /// The open file behind `fd`, when the descriptor has the rights. The table is free
+    /// again when this returns: a descriptor closed or renumbered meanwhile does not pull
+    /// the file from under a call.
+    pub(crate) fn open_file(&self, fd: Fd, rights: Rights) -> Result<Arc<OpenFile>> {
+        let table = crate::lock(&self.process.descriptors);
+        let entry = table.get(fd)?;
+        if !entry.rights.contains(rights) {
+            return Err(missing(entry, rights));
+        }
+        Ok(entry.open.clone())
+    }
+
+    pub(crate) fn entry(&self, fd: Fd) -> Result<Entry> {
+        crate::lock(&self.process.descriptors).get(fd).cloned()
+    }
+}
+
+/// What to answer when a right is missing: what POSIX says where the object could never
+/// have it, `EBADF` for the wrong direction, and `ENOTCAPABLE` where a right was taken away.
+fn missing(entry: &Entry, rights: Rights) -> Errno {
+    use crate::descriptor::Object;
+    let data = Rights::FD_READ | Rights::FD_WRITE;
+    match &entry.open.object {
+        Object::Directory(..) if !Rights::DIRECTORY.contains(rights) => {
+            if rights == Rights::FD_ALLOCATE || rights.intersects(Rights::FD_SEEK | Rights::FD_TELL)
+            {
+                Errno::BadFd
+            } else {
+                Errno::IsDirectory
+            }
+        }
+        Object::File(..) if !Rights::FILE.contains(rights) => Errno::NotDirectory,
+        Object::Stream(_) if rights.intersects(Rights::FD_SEEK | Rights::FD_TELL) => {
+            Errno::NotSeekable
+        }
+        Object::Stream(_) if rights.intersects(Rights::SOCK_SHUTDOWN | Rights::SOCK_ACCEPT) => {
+            Errno::NotSocket
+        }
+        Object::Stream(_) if !Rights::STREAM.contains(rights) => {
+            if Rights::DIRECTORY.contains(rights) { Errno::NotDirectory } else { Errno::Invalid }
+        }
+        Object::Listener(_) if rights.intersects(data) => Errno::NotConnected,
+        Object::Listener(_) if Rights::DIRECTORY.contains(rights) => Errno::NotDirectory,
+        _ if rights.intersects(data) && data.contains(rights) => Errno::BadFd,
+        _ => Errno::NotCapable,
+    }
+}

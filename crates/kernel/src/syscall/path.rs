@@ -1,0 +1,566 @@
+//! Calls on paths. Each walks ([`crate::vfs::walk`]), checks the mount where the walk ended,
+//! and lets the backend act on one name.
+
+use std::sync::Arc;
+use std::task::Poll;
+
+use holm_abi::{
+    Errno, Fd, FdFlags, FileType, LookupFlags, OpenFlags, Rights, SetTimes, Stat, Syscall,
+};
+
+use super::file::new_flags;
+use super::{count, done};
+use crate::denial::Cause;
+use crate::descriptor::{Entry, Object, OpenFile};
+use crate::task::{SysResult, Task};
+use crate::vfs::listing::Listing;
+use crate::vfs::mount::{Access, Origin, Place};
+use crate::vfs::node::{OpenOptions, Opened, Result};
+use crate::vfs::walk::{Last, Walk};
+
+/// What a path turned out to name.
+#[derive(Clone, Copy)]
+enum Target<'a> {
+    /// A name in a directory; `directory` when a slash follows it.
+    Name { name: &'a str, directory: bool },
+    /// The directory itself: the path ended in `.` or `..`, or at a mount point.
+    Here { mounted: bool },
+}
+
+/// What an action on a name says.
+enum Step<T> {
+    Done(T),
+    /// The name is a symbolic link with this text, and it is to be followed.
+    Follow(String),
+}
+
+impl Task {
+    /// The directory behind `fd`, when the descriptor has the rights.
+    fn base(&self, fd: Fd, rights: Rights) -> Result<Arc<OpenFile>> {
+        let open = self.open_file(fd, rights)?;
+        open.place()?;
+        Ok(open)
+    }
+
+    /// Walks `path` from `base` and lets `act` work on its last name; goes on where `act`
+    /// says that a symbolic link is to be followed.
+    fn at<T>(
+        &self,
+        call: Syscall,
+        base: &OpenFile,
+        path: &str,
+        mut act: impl FnMut(&Place, Target<'_>) -> Result<Step<T>>,
+    ) -> Result<T> {
+        let place = base.place()?;
+        let escape = |errno| self.explain_walk(call, place, path, errno);
+        let mut walk =
+            Walk::new(self.process.namespace(), place.clone(), path).map_err(escape)?;
+        loop {
+            let last = match walk.reach_last() {
+                Ok(last) => last,
+                Err(errno) => return Err(self.explain_end(call, place, walk.place(), path, errno)),
+            };
+            let (step, directory) = match last {
+                Last::Here => (act(walk.place(), Target::Here { mounted: false }), true),
+                Last::Name { directory } => match walk.mounted_at_name() {
+                    Some(place) => (act(&place, Target::Here { mounted: true }), true),
+                    None => {
+                        let target = Target::Name { name: walk.name(), directory };
+                        (act(walk.place(), target), directory)
+                    }
+                },
+            };
+            match step {
+                Ok(Step::Done(value)) => return Ok(value),
+                Ok(Step::Follow(text)) => walk.follow(&text, directory).map_err(escape)?,
+                Err(errno) => return Err(self.explain_end(call, place, walk.place(), path, errno)),
+            }
+        }
+    }
+
+    /// Notes a refusal on the way: a path that leads out of its directory.
+    fn explain_walk(&self, call: Syscall, base: &Place, path: &str, errno: Errno) -> Errno {
+        if errno == Errno::NotPermitted {
+            let cause =
+                Cause::Escape { mount: base.mount.path.clone(), path: path.to_owned() };
+            self.process.deny(cause, Some(call), errno);
+        }
+        errno
+    }
+
+    /// Notes a refusal at the end of a walk: nothing is mounted there, or as above.
+    fn explain_end(
+        &self,
+        call: Syscall,
+        base: &Place,
+        end: &Place,
+        path: &str,
+        errno: Errno,
+    ) -> Errno {
+        if end.mount.origin == Origin::Void && errno == Errno::NoEntry {
+            let path = self.process.namespace().absolute(base, path);
+            self.process.deny(Cause::NothingMounted { path, write: false }, Some(call), errno);
+        }
+        let changes = matches!(
+            call,
+            Syscall::PathLink | Syscall::PathSymlink | Syscall::PathUnlinkFile
+        );
+        if changes { errno } else { self.explain_walk(call, base, path, errno) }
+    }
+
+    /// `EROFS`, explained, unless the files of the mount at `place` may be changed.
+    pub(crate) fn writable(&self, place: &Place, call: Syscall, path: &str) -> Result<()> {
+        if place.mount.access == Access::ReadWrite {
+            return Ok(());
+        }
+        let cause = match place.mount.origin {
+            Origin::Void => Cause::NothingMounted {
+                path: self.process.namespace().absolute(place, path),
+                write: true,
+            },
+            _ => Cause::ReadOnlyMount {
+                mount: place.mount.path.clone(),
+                source: place.mount.source.clone(),
+                path: path.to_owned(),
+            },
+        };
+        self.process.deny(cause, Some(call), Errno::ReadOnly);
+        Err(Errno::ReadOnly)
+    }
+}
+
+/// Stat of a name, following it when it is a symbolic link and `follow` says so.
+fn stat_name(place: &Place, name: &str, follow: bool, directory: bool) -> Result<Step<Stat>> {
+    let stat = place.directory.stat_at(name)?;
+    if stat.file_type == FileType::SymbolicLink && (follow || directory) {
+        return place.directory.read_link_at(name).map(Step::Follow);
+    }
+    if directory && stat.file_type != FileType::Directory {
+        return Err(Errno::NotDirectory);
+    }
+    Ok(Step::Done(stat))
+}
+
+pub(crate) fn path_filestat_get(
+    task: &mut Task,
+    fd: Fd,
+    flags: LookupFlags,
+    path: &str,
+) -> SysResult<Stat> {
+    let base = task.base(fd, Rights::PATH_FILESTAT_GET)?;
+    let follow = flags.contains(LookupFlags::SYMLINK_FOLLOW);
+    done(task.at(Syscall::PathFilestatGet, &base, path, |place, target| {
+        let step = match target {
+            Target::Here { .. } => Step::Done(place.directory.stat()?),
+            Target::Name { name, directory } => stat_name(place, name, follow, directory)?,
+        };
+        Ok(match step {
+            Step::Done(stat) => Step::Done(task.shown(stat, place.mount.device)),
+            Step::Follow(text) => Step::Follow(text),
+        })
+    }))
+}
+
+pub(crate) fn path_filestat_set_times(
+    task: &mut Task,
+    fd: Fd,
+    flags: LookupFlags,
+    path: &str,
+    times: SetTimes,
+) -> SysResult<()> {
+    let call = Syscall::PathFilestatSetTimes;
+    let base = task.base(fd, Rights::PATH_FILESTAT_SET_TIMES)?;
+    let follow = flags.contains(LookupFlags::SYMLINK_FOLLOW);
+    done(task.at(call, &base, path, |place, target| match target {
+        Target::Here { .. } => {
+            task.writable(place, call, path)?;
+            place.directory.set_times(times).map(Step::Done)
+        }
+        Target::Name { name, directory } => {
+            if let Step::Follow(text) = stat_name(place, name, follow, directory)? {
+                return Ok(Step::Follow(text));
+            }
+            task.writable(place, call, path)?;
+            place.directory.set_times_at(name, times).map(Step::Done)
+        }
+    }))
+}
+
+pub(crate) fn path_create_directory(task: &mut Task, fd: Fd, path: &str) -> SysResult<()> {
+    let call = Syscall::PathCreateDirectory;
+    let base = task.base(fd, Rights::PATH_CREATE_DIRECTORY)?;
+    done(task.at(call, &base, path, |place, target| match target {
+        Target::Here { .. } => Err(Errno::Exist),
+        Target::Name { name, .. } => {
+            if place.mount.access == Access::ReadOnly && place.directory.stat_at(name).is_ok() {
+                return Err(Errno::Exist);
+            }
+            task.writable(place, call, path)?;
+            place.directory.create_directory_at(name).map(Step::Done)
+        }
+    }))
+}
+
+pub(crate) fn path_readlink(
+    task: &mut Task,
+    fd: Fd,
+    path: &str,
+    buffer: &mut [u8],
+) -> SysResult<u32> {
+    let base = task.base(fd, Rights::PATH_READLINK)?;
+    let text = task.at(Syscall::PathReadlink, &base, path, |place, target| match target {
+        Target::Here { .. } => Err(Errno::Invalid),
+        Target::Name { name, directory: false } => {
+            place.directory.read_link_at(name).map(Step::Done)
+        }
+        // `link/` is the directory that it leads to, and that is no link.
+        Target::Name { name, directory: true } => match stat_name(place, name, true, true)? {
+            Step::Done(_) => Err(Errno::Invalid),
+            Step::Follow(text) => Ok(Step::Follow(text)),
+        },
+    })?;
+    let length = text.len().min(buffer.len());
+    buffer[..length].copy_from_slice(&text.as_bytes()[..length]);
+    done(count(length))
+}
+
+pub(crate) fn path_remove_directory(task: &mut Task, fd: Fd, path: &str) -> SysResult<()> {
+    let call = Syscall::PathRemoveDirectory;
+    let base = task.base(fd, Rights::PATH_REMOVE_DIRECTORY)?;
+    done(task.at(call, &base, path, |place, target| match target {
+        Target::Here { mounted: true } => Err(Errno::Busy),
+        Target::Here { mounted: false } => Err(Errno::Invalid),
+        Target::Name { name, .. } => {
+            if place.mount.access == Access::ReadOnly {
+                place.directory.stat_at(name)?;
+            }
+            task.writable(place, call, path)?;
+            place.directory.remove_directory_at(name).map(Step::Done)
+        }
+    }))
+}
+
+pub(crate) fn path_unlink_file(task: &mut Task, fd: Fd, path: &str) -> SysResult<()> {
+    let call = Syscall::PathUnlinkFile;
+    let base = task.base(fd, Rights::PATH_UNLINK_FILE)?;
+    done(task.at(call, &base, path, |place, target| match target {
+        Target::Here { mounted: true } => Err(Errno::Busy),
+        Target::Here { mounted: false } => Err(Errno::IsDirectory),
+        Target::Name { name, directory } => {
+            if directory || place.mount.access == Access::ReadOnly {
+                let file_type = place.directory.stat_at(name)?.file_type;
+                if file_type == FileType::Directory {
+                    return Err(Errno::IsDirectory);
+                }
+                if directory {
+                    return Err(Errno::NotDirectory);
+                }
+            }
+            task.writable(place, call, path)?;
+            place.directory.unlink_at(name).map(Step::Done)
+        }
+    }))
+}
+
+pub(crate) fn path_symlink(
+    task: &mut Task,
+    target_text: &str,
+    fd: Fd,
+    path: &str,
+) -> SysResult<()> {
+    let call = Syscall::PathSymlink;
+    let base = task.base(fd, Rights::PATH_SYMLINK)?;
+    if target_text.is_empty() {
+        return done(Err(Errno::NoEntry));
+    }
+    if target_text.contains('\0') {
+        return done(Err(Errno::Invalid));
+    }
+    if target_text.len() > holm_abi::PATH_MAX {
+        return done(Err(Errno::NameTooLong));
+    }
+    // A program cannot use an absolute link, but a program of the host that finds it could
+    // be led astray by it.
+    if target_text.starts_with('/') {
+        let errno = task.explain_walk(call, base.place()?, target_text, Errno::NotPermitted);
+        return done(Err(errno));
+    }
+    done(task.at(call, &base, path, |place, target| match target {
+        Target::Here { .. } => Err(Errno::Exist),
+        Target::Name { name, directory } => {
+            task.writable(place, call, path)?;
+            if directory {
+                // POSIX: `link/` names what must be a directory, and a link is none.
+                return Err(match place.directory.stat_at(name)?.file_type {
+                    FileType::Directory => Errno::Exist,
+                    _ => Errno::NotDirectory,
+                });
+            }
+            place.directory.symlink_at(name, target_text).map(Step::Done)
+        }
+    }))
+}
+
+/// A name in a directory, found and held for a call that needs two of them.
+struct Found {
+    place: Place,
+    name: String,
+    /// A slash follows it.
+    directory: bool,
+}
+
+impl Task {
+    /// Walks to the directory of the last name; follows that name too when `follow` says so.
+    fn find(&self, call: Syscall, base: &OpenFile, path: &str, follow: bool) -> Result<Found> {
+        self.at(call, base, path, |place, target| match target {
+            Target::Here { mounted: true } => Err(Errno::Busy),
+            Target::Here { mounted: false } => Err(Errno::Busy),
+            Target::Name { name, directory } => {
+                if follow && let Ok(text) = place.directory.read_link_at(name) {
+                    return Ok(Step::Follow(text));
+                }
+                Ok(Step::Done(Found { place: place.clone(), name: name.to_owned(), directory }))
+            }
+        })
+    }
+}
+
+pub(crate) fn path_link(
+    task: &mut Task,
+    fd: Fd,
+    flags: LookupFlags,
+    path: &str,
+    new_fd: Fd,
+    new_path: &str,
+) -> SysResult<()> {
+    let call = Syscall::PathLink;
+    let base = task.base(fd, Rights::PATH_LINK_SOURCE)?;
+    let new_base = task.base(new_fd, Rights::PATH_LINK_TARGET)?;
+    done((|| {
+        let follow = flags.contains(LookupFlags::SYMLINK_FOLLOW);
+        let from = match task.find(call, &base, path, follow) {
+            Err(Errno::Busy) => return Err(Errno::NotPermitted),
+            found => found?,
+        };
+        let source = from.place.directory.stat_at(&from.name)?;
+        if from.directory && source.file_type != FileType::Directory {
+            return Err(Errno::NotDirectory);
+        }
+        let to = match task.find(call, &new_base, new_path, false) {
+            Err(Errno::Busy) => return Err(Errno::Exist),
+            found => found?,
+        };
+        if to.directory {
+            return Err(match to.place.directory.stat_at(&to.name)?.file_type {
+                FileType::Directory => Errno::Exist,
+                _ => Errno::NotDirectory,
+            });
+        }
+        if !Arc::ptr_eq(&from.place.mount, &to.place.mount) {
+            return Err(Errno::CrossDevice);
+        }
+        task.writable(&to.place, call, new_path)?;
+        if source.file_type == FileType::Directory {
+            return Err(Errno::NotPermitted);
+        }
+        from.place.directory.link_at(&from.name, &*to.place.directory, &to.name)
+    })())
+}
+
+pub(crate) fn path_rename(
+    task: &mut Task,
+    fd: Fd,
+    path: &str,
+    new_fd: Fd,
+    new_path: &str,
+) -> SysResult<()> {
+    let call = Syscall::PathRename;
+    let base = task.base(fd, Rights::PATH_RENAME_SOURCE)?;
+    let new_base = task.base(new_fd, Rights::PATH_RENAME_TARGET)?;
+    done((|| {
+        let from = task.find(call, &base, path, false)?;
+        let to = task.find(call, &new_base, new_path, false)?;
+        if from.directory || to.directory {
+            let source = from.place.directory.stat_at(&from.name)?;
+            if source.file_type != FileType::Directory {
+                return Err(Errno::NotDirectory);
+            }
+        }
+        if !Arc::ptr_eq(&from.place.mount, &to.place.mount) {
+            from.place.directory.stat_at(&from.name)?;
+            return Err(Errno::CrossDevice);
+        }
+        if from.place.mount.access == Access::ReadOnly {
+            from.place.directory.stat_at(&from.name)?;
+        }
+        task.writable(&from.place, call, path)?;
+        from.place.directory.rename_at(&from.name, &*to.place.directory, &to.name)
+    })())
+}
+
+/// What a `path_open` asks for, checked once, before the walk.
+struct Request {
+    options: OpenOptions,
+    follow: bool,
+    rights: Rights,
+    inheriting: Rights,
+    flags: FdFlags,
+}
+
+#[expect(clippy::too_many_arguments, reason = "the call has seven parameters in WASI 0.1")]
+pub(crate) fn path_open(
+    task: &mut Task,
+    fd: Fd,
+    lookup: LookupFlags,
+    path: &str,
+    open: OpenFlags,
+    rights: Rights,
+    inheriting: Rights,
+    flags: FdFlags,
+) -> SysResult<Fd> {
+    let base_entry = task.entry(fd)?;
+    let base = task.base(fd, needed(open))?;
+    let create = open.contains(OpenFlags::CREATE);
+    if create && open.contains(OpenFlags::DIRECTORY) {
+        return done(Err(Errno::Invalid));
+    }
+    // A descriptor never has more than the one that it was opened through lets through.
+    let rights = rights & base_entry.inheriting;
+    let write = rights.contains(Rights::FD_WRITE);
+    let (data_sync, sync) = new_flags(flags);
+    let request = Request {
+        options: OpenOptions {
+            read: !write || rights.contains(Rights::FD_READ),
+            write,
+            create,
+            exclusive: open.contains(OpenFlags::EXCLUSIVE),
+            truncate: open.contains(OpenFlags::TRUNCATE),
+            directory: open.contains(OpenFlags::DIRECTORY),
+            data_sync,
+            sync,
+        },
+        follow: lookup.contains(LookupFlags::SYMLINK_FOLLOW),
+        rights,
+        inheriting: inheriting & base_entry.inheriting,
+        flags,
+    };
+    Poll::Ready(
+        task.at(Syscall::PathOpen, &base, path, |place, target| {
+            open_target(task, place, target, path, &request)
+        })
+        .and_then(|entry| task.install(entry)),
+    )
+}
+
+fn needed(open: OpenFlags) -> Rights {
+    let mut rights = Rights::PATH_OPEN;
+    if open.contains(OpenFlags::CREATE) {
+        rights = rights | Rights::PATH_CREATE_FILE;
+    }
+    if open.contains(OpenFlags::TRUNCATE) {
+        rights = rights | Rights::PATH_FILESTAT_SET_SIZE;
+    }
+    rights
+}
+
+fn open_target(
+    task: &Task,
+    place: &Place,
+    target: Target<'_>,
+    path: &str,
+    request: &Request,
+) -> Result<Step<Entry>> {
+    let mut options = request.options;
+    let (name, slash) = match target {
+        Target::Here { .. } => {
+            if options.create && options.exclusive {
+                return Err(Errno::Exist);
+            }
+            if options.write || options.truncate || options.create {
+                return Err(Errno::IsDirectory);
+            }
+            return Ok(Step::Done(directory_entry(place.clone(), request)));
+        }
+        Target::Name { name, directory } => (name, directory),
+    };
+    if slash && options.create {
+        // Linux says the same of `open("new/", O_CREAT)`, whether it exists or not.
+        return Err(Errno::IsDirectory);
+    }
+    options.directory |= slash;
+    if place.mount.access == Access::ReadOnly {
+        if options.write || options.truncate {
+            if let Some(step) = refused_write(place, name, options, request.follow)? {
+                return Ok(step);
+            }
+            task.writable(place, Syscall::PathOpen, path)?;
+        }
+        if options.create {
+            match place.directory.stat_at(name) {
+                Ok(_) if options.exclusive => return Err(Errno::Exist),
+                Ok(_) => options.create = false,
+                Err(Errno::NoEntry) => task.writable(place, Syscall::PathOpen, path)?,
+                Err(errno) => return Err(errno),
+            }
+        }
+    }
+    let object = match place.directory.open_at(name, options)? {
+        Opened::Symlink(_) if options.create && options.exclusive => return Err(Errno::Exist),
+        Opened::Symlink(text) if request.follow || slash => return Ok(Step::Follow(text)),
+        Opened::Symlink(_) => return Err(Errno::Loop),
+        Opened::Directory(directory) => {
+            let below = Place { mount: place.mount.clone(), directory, point: None };
+            return Ok(Step::Done(directory_entry(below, request)));
+        }
+        Opened::File(file) => Object::File(file, place.mount.clone()),
+        Opened::Stream(stream) => Object::Stream(stream),
+    };
+    Ok(Step::Done(file_entry(object, place.mount.access, request)))
+}
+
+/// Before an open for writing on a read-only mount is refused: what is not there is
+/// `ENOENT`, a directory `EISDIR`, and a link may lead to another, writable, mount.
+fn refused_write(
+    place: &Place,
+    name: &str,
+    options: OpenOptions,
+    follow: bool,
+) -> Result<Option<Step<Entry>>> {
+    let stat = match place.directory.stat_at(name) {
+        Err(Errno::NoEntry) if options.create => return Ok(None),
+        stat => stat?,
+    };
+    match stat.file_type {
+        _ if options.create && options.exclusive => Err(Errno::Exist),
+        FileType::SymbolicLink if follow => {
+            place.directory.read_link_at(name).map(Step::Follow).map(Some)
+        }
+        FileType::SymbolicLink => Err(Errno::Loop),
+        FileType::Directory => Err(Errno::IsDirectory),
+        _ => Ok(None),
+    }
+}
+
+fn directory_entry(place: Place, request: &Request) -> Entry {
+    let object = Object::Directory(place, std::sync::Mutex::new(Listing::default()));
+    Entry::new(
+        OpenFile::new(object, request.flags),
+        request.rights & Rights::DIRECTORY,
+        request.inheriting,
+    )
+}
+
+fn file_entry(object: Object, access: Access, request: &Request) -> Entry {
+    let mut applicable = match &object {
+        Object::File(..) => Rights::FILE,
+        _ => Rights::STREAM,
+    };
+    if access == Access::ReadOnly {
+        applicable = applicable.without(Rights::CHANGES);
+    }
+    if !request.options.write {
+        let writing = Rights::FD_WRITE | Rights::FD_ALLOCATE | Rights::FD_FILESTAT_SET_SIZE;
+        applicable = applicable.without(writing);
+    }
+    Entry::new(OpenFile::new(object, request.flags), request.rights & applicable, Rights::NONE)
+}

@@ -1,0 +1,140 @@
+//! Tasks: threads of a process, and the system calls they make.
+
+use std::io::IoSlice;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+
+use holm_abi::{
+    Advice, ClockId, Errno, Event, ExitStatus, Fd, FdFlags, FdStat, ListSizes, LookupFlags,
+    OpenFlags, Pid, PipeEnds, Received, RecvFlags, Rights, SetTimes, ShutdownFlags, Signal, Stat,
+    Subscription, Syscall, Whence, for_each_syscall,
+};
+
+use crate::process::Process;
+use crate::trace::{AsAnswer, AsArgument, TraceEvent};
+
+/// Result of a system call. `Pending` means: it would block, the task's waker has been
+/// registered; make the same call again once woken, or once [`Task::deadline`] has passed.
+pub type SysResult<T> = Poll<Result<T, Errno>>;
+
+/// One thread of a process.
+#[derive(Debug)]
+pub struct Task {
+    pub(crate) process: Arc<Process>,
+    pub(crate) waker: Waker,
+    /// When the call that is blocked now began, on the process's monotonic clock.
+    blocked_since: Option<u64>,
+    /// Until when it waits at most.
+    pub(crate) deadline: Option<u64>,
+}
+
+impl Task {
+    /// A task of `process` that is woken through `waker`.
+    #[must_use]
+    pub fn new(process: Arc<Process>, waker: Waker) -> Task {
+        process.add_task(&waker);
+        Task { process, waker, blocked_since: None, deadline: None }
+    }
+
+    /// The process.
+    #[must_use]
+    pub fn process(&self) -> &Arc<Process> {
+        &self.process
+    }
+
+    /// Until when a blocked call waits at most, on the process's monotonic clock in
+    /// nanoseconds; `None` is for ever.
+    #[must_use]
+    pub fn deadline(&self) -> Option<u64> {
+        self.deadline
+    }
+
+    /// Changes who is woken: for hosts whose wakers move.
+    pub fn set_waker(&mut self, waker: &Waker) {
+        if !self.waker.will_wake(waker) {
+            self.waker = waker.clone();
+            self.process.add_task(waker);
+        }
+    }
+
+    /// When the current call began: `now`, unless it was blocked before.
+    pub(crate) fn call_began_or(&self, now: u64) -> u64 {
+        self.blocked_since.unwrap_or(now)
+    }
+
+    /// Book-keeping of a call that would block, and of the first one after it.
+    #[cold]
+    fn suspend(&mut self) {
+        if self.blocked_since.is_none() {
+            self.blocked_since = Some(self.process.clock().monotonic_ns());
+        }
+    }
+}
+
+macro_rules! entry_points {
+    ($(
+        $(#[doc = $doc:literal])*
+        $variant:ident $name:ident($($arg:ident: $type:ty),*) -> $result:ty;
+    )*) => {
+        #[expect(clippy::too_many_arguments, reason = "path_open has seven parameters in WASI 0.1")]
+        impl Task {
+            $(
+                $(#[doc = $doc])*
+                pub fn $name(&mut self $(, $arg: $type)*) -> SysResult<$result> {
+                    self.process.usage.count(Syscall::$variant);
+                    if self.process.observer().is_some() {
+                        return traced::$name(self $(, $arg)*);
+                    }
+                    let answer = crate::syscall::$name(self $(, $arg)*);
+                    if answer.is_pending() {
+                        self.suspend();
+                    } else if self.blocked_since.is_some() {
+                        self.blocked_since = None;
+                        self.deadline = None;
+                    }
+                    answer
+                }
+            )*
+        }
+
+        /// The same calls for a process that somebody observes.
+        #[expect(clippy::too_many_arguments, reason = "path_open has seven parameters in WASI 0.1")]
+        mod traced {
+            use super::{
+                Advice, AsAnswer, AsArgument, ClockId, Event, ExitStatus, Fd, FdFlags, FdStat,
+                IoSlice, ListSizes, LookupFlags, OpenFlags, Pid, PipeEnds, Poll, Received,
+                RecvFlags, Rights, SetTimes, ShutdownFlags, Signal, Stat, Subscription, SysResult,
+                Syscall, Task, TraceEvent, Whence,
+            };
+
+            $(
+                #[cold]
+                pub(super) fn $name(task: &mut Task $(, $arg: $type)*) -> SysResult<$result> {
+                    let clock = task.process.kernel().clock().clone();
+                    let began = task.blocked_since.unwrap_or_else(|| clock.monotonic_ns());
+                    let answer = crate::syscall::$name(task $(, $arg)*);
+                    match &answer {
+                        Poll::Pending => task.blocked_since = Some(began),
+                        Poll::Ready(result) => {
+                            task.blocked_since = None;
+                            task.deadline = None;
+                            if let Some(observer) = task.process.observer() {
+                                observer.completed(&TraceEvent {
+                                    pid: task.process.pid(),
+                                    call: Syscall::$variant,
+                                    arguments: &[$($arg.as_argument()),*],
+                                    outcome: result.as_ref().map(AsAnswer::as_answer).map_err(|e| *e),
+                                    started_ns: began,
+                                    elapsed_ns: clock.monotonic_ns().saturating_sub(began),
+                                });
+                            }
+                        }
+                    }
+                    answer
+                }
+            )*
+        }
+    };
+}
+
+for_each_syscall!(entry_points);

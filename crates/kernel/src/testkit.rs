@@ -1,0 +1,11 @@
+//! Tools for tests: seeded randomness, clocks by hand, a naive model of a file system, suites.
+
+pub mod backend;
+pub mod clock;
+pub mod model;
+pub mod random;
+pub mod simulate;
+
+pub use clock::StepClock;
+pub use model::Model;
+pub use random::SplitMix64;

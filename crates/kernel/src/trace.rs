@@ -1,0 +1,158 @@
+//! Trace events: one per system call, for whoever listens.
+//!
+//! A strace-like printer, an audit log, metrics, learning of needs: all are observers of
+//! this one stream. With no observer a call pays a load and a branch.
+
+use std::fmt::{self, Debug, Display};
+use std::io::IoSlice;
+
+use holm_abi::{
+    Advice, ClockId, Errno, Event, ExitStatus, Fd, FdFlags, FdStat, ListSizes, LookupFlags,
+    OpenFlags, Pid, PipeEnds, Received, RecvFlags, Rights, SetTimes, ShutdownFlags, Signal, Stat,
+    Subscription, Syscall, Whence,
+};
+
+/// Whoever wants to see system calls.
+pub trait Observer: Debug + Send + Sync {
+    /// A call has completed. Called on the guest's thread: be quick.
+    fn completed(&self, event: &TraceEvent<'_>);
+}
+
+/// A completed system call.
+#[derive(Debug)]
+pub struct TraceEvent<'a> {
+    /// Who called.
+    pub pid: Pid,
+    /// What was called.
+    pub call: Syscall,
+    /// The arguments, in the order of the call's descriptor.
+    pub arguments: &'a [Argument<'a>],
+    /// What came of it.
+    pub outcome: Result<Answer<'a>, Errno>,
+    /// When the call began, on the host's monotonic clock, in nanoseconds.
+    pub started_ns: u64,
+    /// How long it took, waiting included, in nanoseconds.
+    pub elapsed_ns: u64,
+}
+
+/// An argument of a call.
+#[derive(Clone, Copy)]
+pub enum Argument<'a> {
+    /// A descriptor.
+    Fd(Fd),
+    /// A number.
+    Unsigned(u64),
+    /// A number with a sign.
+    Signed(i64),
+    /// A path or other text.
+    Text(&'a str),
+    /// Flags or a value with a name.
+    Named(&'a dyn Display),
+    /// Bytes that went in.
+    DataIn(&'a [IoSlice<'a>]),
+    /// Bytes that came out: as many as the call answers, of this buffer.
+    DataOut(&'a [u8]),
+    /// What was subscribed to.
+    Subscriptions(&'a [Subscription]),
+    /// Where events went: as many as the call answers.
+    Events(&'a [Event]),
+}
+
+impl Debug for Argument<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Argument::Fd(fd) => write!(f, "{fd}"),
+            Argument::Unsigned(number) => write!(f, "{number}"),
+            Argument::Signed(number) => write!(f, "{number}"),
+            Argument::Text(text) => write!(f, "{text:?}"),
+            Argument::Named(value) => write!(f, "{value}"),
+            Argument::DataIn(data) => {
+                write!(f, "[{}]", data.iter().map(|slice| slice.len()).sum::<usize>())
+            }
+            Argument::DataOut(buffer) => write!(f, "[{}]", buffer.len()),
+            Argument::Subscriptions(list) => write!(f, "{list:?}"),
+            Argument::Events(list) => write!(f, "[{}]", list.len()),
+        }
+    }
+}
+
+/// The result of a call that succeeded.
+#[derive(Clone, Copy, Debug)]
+pub enum Answer<'a> {
+    /// Nothing to say.
+    Unit,
+    /// A number: a size, a time, a descriptor.
+    Number(u64),
+    /// A record.
+    Record(&'a dyn Debug),
+}
+
+/// How an argument's type shows in a trace.
+pub(crate) trait AsArgument {
+    fn as_argument(&self) -> Argument<'_>;
+}
+
+/// How a result's type shows in a trace.
+pub(crate) trait AsAnswer {
+    fn as_answer(&self) -> Answer<'_>;
+}
+
+macro_rules! shows {
+    ($($type:ty => |$value:ident| $argument:expr;)*) => {
+        $(impl AsArgument for $type {
+            fn as_argument(&self) -> Argument<'_> {
+                let $value = self;
+                $argument
+            }
+        })*
+    };
+}
+
+shows! {
+    u32 => |value| Argument::Unsigned(u64::from(*value));
+    u64 => |value| Argument::Unsigned(*value);
+    i64 => |value| Argument::Signed(*value);
+    Fd => |value| Argument::Fd(*value);
+    Pid => |value| Argument::Unsigned(u64::from(value.0));
+    FdFlags => |value| Argument::Named(value);
+    OpenFlags => |value| Argument::Named(value);
+    LookupFlags => |value| Argument::Named(value);
+    RecvFlags => |value| Argument::Named(value);
+    ShutdownFlags => |value| Argument::Named(value);
+    Rights => |value| Argument::Named(value);
+    SetTimes => |value| Argument::Named(value);
+    &str => |value| Argument::Text(value);
+    &[IoSlice<'_>] => |value| Argument::DataIn(value);
+    &mut [u8] => |value| Argument::DataOut(value);
+    &[Subscription] => |value| Argument::Subscriptions(value);
+    &mut [Event] => |value| Argument::Events(value);
+    ClockId => |value| Argument::Named(value);
+    Signal => |value| Argument::Named(value);
+    Whence => |value| Argument::Named(value);
+    Advice => |value| Argument::Named(value);
+}
+
+macro_rules! answers {
+    ($($type:ty => |$value:ident| $answer:expr;)*) => {
+        $(impl AsAnswer for $type {
+            fn as_answer(&self) -> Answer<'_> {
+                let $value = self;
+                $answer
+            }
+        })*
+    };
+}
+
+answers! {
+    () => |_value| Answer::Unit;
+    u32 => |value| Answer::Number(u64::from(*value));
+    u64 => |value| Answer::Number(*value);
+    Fd => |value| Answer::Number(u64::from(value.0));
+    Pid => |value| Answer::Number(u64::from(value.0));
+    ListSizes => |value| Answer::Record(value);
+    FdStat => |value| Answer::Record(value);
+    Stat => |value| Answer::Record(value);
+    PipeEnds => |value| Answer::Record(value);
+    Received => |value| Answer::Record(value);
+    ExitStatus => |value| Answer::Record(value);
+}
