@@ -7,8 +7,13 @@
     reason = "a command-line tool talks to its user"
 )]
 
+mod ci;
 mod command;
+mod fuzz;
+mod hello;
 mod lint;
+mod sessions;
+mod test;
 mod tidy;
 mod wasm_target;
 mod workspace;
@@ -17,11 +22,53 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-const HELP: &str = "\
-usage: cargo xtask COMMAND
+/// A command of this tool.
+#[derive(Debug)]
+struct Task {
+    name: &'static str,
+    arguments: &'static str,
+    about: &'static str,
+    run: fn(&[String]) -> Result<()>,
+}
 
-  lint [STEP...]   check without running: tidy, format, deny, clippy, wasm32, doc
-  tidy [RULE...]   check the project's own rules";
+const TASKS: &[Task] = &[
+    Task {
+        name: "hello",
+        arguments: "[ARGUMENT...]",
+        about: "build Holm and a Rust program for wasm, and run the one in the other",
+        run: hello::run,
+    },
+    Task {
+        name: "test",
+        arguments: "[CARGO-TEST-ARGUMENT...]",
+        about: "build the guests and run every test, the documents' sessions included",
+        run: test::run,
+    },
+    Task {
+        name: "lint",
+        arguments: "[STEP...]",
+        about: "check without running: tidy, format, deny, clippy, wasm32, doc",
+        run: lint::run,
+    },
+    Task {
+        name: "tidy",
+        arguments: "[RULE...]",
+        about: "check the project's own rules",
+        run: tidy::run,
+    },
+    Task {
+        name: "fuzz",
+        arguments: "[--seconds N] [TARGET...]",
+        about: "fuzz every target, or those named, for N seconds each",
+        run: fuzz::run,
+    },
+    Task {
+        name: "ci",
+        arguments: "",
+        about: "everything that CI runs: lint, test, a short fuzz",
+        run: ci::run,
+    },
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -35,16 +82,24 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &[String]) -> Result<()> {
-    let Some((command, rest)) = arguments.split_first() else {
-        bail!("which command?\n\n{HELP}");
+    let Some((name, rest)) = arguments.split_first() else {
+        bail!("which command?\n\n{}", help());
     };
-    match command.as_str() {
-        "lint" => lint::run(rest),
-        "tidy" => tidy::run(rest),
-        "help" | "--help" | "-h" => {
-            println!("{HELP}");
-            Ok(())
-        }
-        other => bail!("there is no command `{other}`\n\n{HELP}"),
+    if ["help", "--help", "-h"].contains(&name.as_str()) {
+        println!("{}", help());
+        return Ok(());
     }
+    match TASKS.iter().find(|task| task.name == name) {
+        Some(task) => (task.run)(rest),
+        None => bail!("there is no command `{name}`\n\n{}", help()),
+    }
+}
+
+fn help() -> String {
+    let mut text = String::from("usage: cargo xtask COMMAND\n");
+    for task in TASKS {
+        let head = format!("{} {}", task.name, task.arguments);
+        text.push_str(&format!("\n  {head:<32} {}", task.about));
+    }
+    text
 }
