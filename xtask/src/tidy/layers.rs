@@ -13,10 +13,16 @@ const ENGINE_TIER: u64 = 3;
 const ENGINE_PREFIXES: &[&str] = &["wasmtime", "cranelift", "winch", "pulley", "wiggle"];
 
 /// What crates of tier 1 may depend on: dependency, reason.
-const KERNEL_DEPENDENCIES: &[(&str, &str)] = &[(
-    "holm-abi",
-    "ids, errno, rights and the system-call table: the kernel's own vocabulary",
-)];
+const KERNEL_DEPENDENCIES: &[(&str, &str)] = &[
+    (
+        "holm-abi",
+        "ids, errno, rights and the system-call table: the kernel's own vocabulary",
+    ),
+    (
+        "rand_chacha",
+        "randomness from a seed in deterministic mode; a cipher is not written twice",
+    ),
+];
 
 pub(super) fn tiers(tree: &Tree) -> Vec<Finding> {
     let members = &tree.workspace.members;

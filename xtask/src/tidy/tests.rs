@@ -206,6 +206,7 @@ fn every_file_says_what_it_is() {
         "//!",
         "\n//! Too late, a line below.",
         "//! Placeholder.",
+        "//! A sentence that goes on\n//! below.",
     ] {
         assert_eq!(check("tagline", &[("a.rs", bad)]).len(), 1, "{bad:?}");
     }
