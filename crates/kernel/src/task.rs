@@ -57,6 +57,13 @@ impl Task {
         }
     }
 
+    /// Lets go of a call that would block and will not be made again, such as a second
+    /// read after a first one brought something.
+    pub fn abandon(&mut self) {
+        self.blocked_since = None;
+        self.deadline = None;
+    }
+
     /// When the current call began: `now`, unless it was blocked before.
     pub(crate) fn call_began_or(&self, now: u64) -> u64 {
         self.blocked_since.unwrap_or(now)
