@@ -59,6 +59,7 @@ impl Simulation {
             model,
             directories: vec![(Arc::clone(root), Model::ROOT)],
             files: Vec::new(),
+            readers: Vec::new(),
             log: VecDeque::new(),
         };
         for step in 0..self.steps {
@@ -77,6 +78,8 @@ struct Run<'a> {
     model: &'a mut Model,
     directories: Vec<(Arc<dyn Directory>, NodeId)>,
     files: Vec<(Arc<dyn File>, NodeId)>,
+    /// Opened for reading alone: they must see what others write.
+    readers: Vec<(Arc<dyn File>, NodeId)>,
     log: VecDeque<String>,
 }
 
@@ -180,13 +183,16 @@ impl Run<'_> {
         }
         match (got, self.model.open(id, name, options)) {
             (Ok(Opened::File(file)), Ok(ModelOpened::File(id))) => {
-                let index = self.room_for_file();
-                // What is written must have been opened for writing.
-                if write {
-                    self.files.insert(index, (file, id));
+                self.compare_content(&*file, id);
+                let handles = if write {
+                    &mut self.files
                 } else {
-                    self.compare_content(&*file, id);
+                    &mut self.readers
+                };
+                if handles.len() == HANDLES_MAX {
+                    handles.swap_remove(self.random.index(HANDLES_MAX));
                 }
+                handles.push((file, id));
             }
             (Ok(Opened::Directory(directory)), Ok(ModelOpened::Directory(id))) => {
                 self.keep_directory(directory, id);
@@ -197,14 +203,6 @@ impl Run<'_> {
             (Err(got), Err(wanted)) => self.agree(&got, &wanted),
             (got, wanted) => self.fail(&format!("opened {got:?}, the model {wanted:?}")),
         }
-    }
-
-    fn room_for_file(&mut self) -> usize {
-        if self.files.len() == HANDLES_MAX {
-            let index = self.random.index(HANDLES_MAX);
-            self.files.swap_remove(index);
-        }
-        self.files.len()
     }
 
     fn keep_directory(&mut self, directory: Arc<dyn Directory>, id: NodeId) {
@@ -322,7 +320,7 @@ impl Run<'_> {
                 break;
             }
         }
-        got.sort();
+        got.sort_by(|one, other| one.0.cmp(&other.0));
         self.agree(&Ok(got), &self.model.list(id));
     }
 
@@ -434,7 +432,7 @@ impl Run<'_> {
                 .collect();
             self.fail(&format!("the trees differ:\n  {}", differing.join("\n  ")));
         }
-        for (file, id) in &self.files {
+        for (file, id) in self.files.iter().chain(&self.readers) {
             self.compare_content(&**file, *id);
         }
     }
