@@ -83,6 +83,12 @@ fn fuzz(folder: &Path, host: &str, target: &str, seconds: u32) -> Result<()> {
     if folder.join("seeds").join(target).is_dir() {
         command.arg(format!("seeds/{target}"));
     }
+    // Without a sanitizer libFuzzer does not see through comparisons of byte strings: what an
+    // input may contain is told to it.
+    let dictionary = format!("dictionaries/{target}.dict");
+    if folder.join(&dictionary).is_file() {
+        command.arg(format!("-dict={dictionary}"));
+    }
     command::run(&mut command).with_context(|| {
         format!(
             "fuzzing `{target}` found something: the input is in fuzz/artifacts; run the target \

@@ -5,6 +5,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::command::{self, cargo};
+use crate::docs;
 use crate::tidy;
 use crate::wasm_target;
 use crate::workspace::Workspace;
@@ -27,6 +28,10 @@ const STEPS: &[Step] = &[
     Step {
         name: "format",
         run: format,
+    },
+    Step {
+        name: "reference",
+        run: || docs::run(&["--check".to_owned()]),
     },
     Step {
         name: "deny",

@@ -9,6 +9,7 @@
 
 mod ci;
 mod command;
+mod docs;
 mod fuzz;
 mod hello;
 mod lint;
@@ -47,7 +48,7 @@ const TASKS: &[Task] = &[
     Task {
         name: "lint",
         arguments: "[STEP...]",
-        about: "check without running: tidy, format, deny, clippy, wasm32, doc",
+        about: "check without running: tidy, format, reference, deny, clippy, wasm32, doc",
         run: lint::run,
     },
     Task {
@@ -55,6 +56,12 @@ const TASKS: &[Task] = &[
         arguments: "[RULE...]",
         about: "check the project's own rules",
         run: tidy::run,
+    },
+    Task {
+        name: "docs",
+        arguments: "[--check]",
+        about: "write the reference pages that are made from the code",
+        run: docs::run,
     },
     Task {
         name: "fuzz",
