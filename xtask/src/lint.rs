@@ -1,17 +1,13 @@
 //! `cargo xtask lint`: everything that is checked without running the project.
 
-use std::process::Command;
-
 use anyhow::{Result, bail};
 
+use crate::cargo_deny;
 use crate::command::{self, cargo};
 use crate::docs;
 use crate::tidy;
 use crate::wasm_target;
 use crate::workspace::Workspace;
-
-/// Set to make an advisory database that cannot be fetched a failure.
-const REQUIRE_ADVISORIES: &str = "HOLM_REQUIRE_ADVISORIES";
 
 /// One thing that is checked; ARCHITECTURE.md cites it as `lint:NAME`.
 #[derive(Debug)]
@@ -35,7 +31,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "deny",
-        run: deny,
+        run: cargo_deny::run,
     },
     Step {
         name: "clippy",
@@ -116,31 +112,4 @@ fn doc() -> Result<()> {
             .arg("--document-private-items")
             .env("RUSTDOCFLAGS", "-D warnings"),
     )
-}
-
-/// Licences, sources, duplicates and who depends on what need no network. Advisories need
-/// their database: a machine that cannot reach it says so, unless it must.
-fn deny() -> Result<()> {
-    if !command::succeeds(cargo().args(["deny", "--version"])) {
-        bail!("cargo-deny is not installed: `cargo install cargo-deny --locked` (3 minutes)");
-    }
-    command::run(cargo().args(["deny", "--all-features", "check"]).args([
-        "--hide-inclusion-graph",
-        "bans",
-        "licenses",
-        "sources",
-    ]))?;
-    let mut fetch: Command = cargo();
-    fetch.args(["deny", "fetch", "db"]);
-    if command::succeeds(&mut fetch) {
-        return command::run(cargo().args(["deny", "--all-features", "check", "advisories"]));
-    }
-    if std::env::var_os(REQUIRE_ADVISORIES).is_some() {
-        bail!("the advisory database could not be fetched, and {REQUIRE_ADVISORIES} is set");
-    }
-    eprintln!(
-        "notice: the advisory database could not be fetched, so known vulnerabilities were NOT \
-         looked up on this machine (set {REQUIRE_ADVISORIES}=1 to make this a failure)"
-    );
-    Ok(())
 }

@@ -7,6 +7,7 @@
     reason = "a command-line tool talks to its user"
 )]
 
+mod cargo_deny;
 mod ci;
 mod command;
 mod docs;
