@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use holm_abi::{Errno, NAME_MAX, PATH_MAX, POINTS_MAX};
 
-use super::node::Directory;
+use super::node::{Directory, Lookup};
 use super::voidfs::VoidDirectory;
 
 /// What may be done with the files of a mount.
@@ -186,9 +186,18 @@ impl Namespace {
         Place { mount, directory, point: Some(point) }
     }
 
-    /// The point `name` below `point`, as a place, when there is one.
-    pub(crate) fn child(&self, point: PointId, name: &str) -> Option<Place> {
-        self.points[point].children.get(name).map(|child| self.place(*child))
+    /// The point `name` below `place`, as a place, when there is one. A point that only
+    /// leads to mounts is the directory of that name in the mount above it, so that a mount
+    /// at `/usr/lib` does not hide the rest of `/usr`; where there is none, it is void.
+    pub(crate) fn child(&self, place: &Place, name: &str) -> Option<Place> {
+        let child = *self.points[place.point?].children.get(name)?;
+        if self.points[child].mounted.is_none()
+            && place.mount.origin != Origin::Void
+            && let Ok(Lookup::Directory(directory)) = place.directory.lookup(name)
+        {
+            return Some(Place { mount: place.mount.clone(), directory, point: Some(child) });
+        }
+        Some(self.place(child))
     }
 
     /// Names of the points below `point` that a listing shows.

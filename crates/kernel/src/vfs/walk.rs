@@ -46,6 +46,18 @@ pub(crate) struct Walk<'n, 'p> {
     links_followed: u32,
     /// Whether the short cut was tried: once is enough for one path.
     descended: bool,
+    /// The short cuts taken: how many places were above after it, and its names. A `..`
+    /// past one of them needs the directories that it left out.
+    runs: Vec<(usize, Names)>,
+}
+
+/// The names of a short cut.
+#[derive(Debug)]
+enum Names {
+    /// Their bytes in the walk's path as it is now.
+    Here(usize, usize),
+    /// A copy, once a symbolic link has changed the path.
+    Copied(String),
 }
 
 impl<'n, 'p> Walk<'n, 'p> {
@@ -61,6 +73,7 @@ impl<'n, 'p> Walk<'n, 'p> {
             above: Vec::new(),
             links_followed: 0,
             descended: false,
+            runs: Vec::new(),
         })
     }
 
@@ -86,7 +99,7 @@ impl<'n, 'p> Walk<'n, 'p> {
                 "." if last => return Ok(Last::Here),
                 "." => {}
                 ".." => {
-                    self.place = self.above.pop().ok_or(Errno::NotPermitted)?;
+                    self.leave()?;
                     if last {
                         return Ok(Last::Here);
                     }
@@ -110,8 +123,7 @@ impl<'n, 'p> Walk<'n, 'p> {
 
     /// The place that the last name is a mount point for, when it is one.
     pub(crate) fn mounted_at_name(&self) -> Option<Place> {
-        let point = self.place.point?;
-        self.namespace.child(point, self.name())
+        self.namespace.child(&self.place, self.name())
     }
 
     fn skip_slashes(&self, from: usize) -> usize {
@@ -125,9 +137,7 @@ impl<'n, 'p> Walk<'n, 'p> {
 
     /// Walks into the directory named by `path[start..end]`.
     fn enter(&mut self, start: usize, end: usize) -> Result<()> {
-        if let Some(point) = self.place.point
-            && let Some(place) = self.namespace.child(point, &self.path[start..end])
-        {
+        if let Some(place) = self.namespace.child(&self.place, &self.path[start..end]) {
             self.push(place);
             return Ok(());
         }
@@ -136,6 +146,7 @@ impl<'n, 'p> Walk<'n, 'p> {
             if let Some(directory) = self.place.directory.descend(&self.path[start..end]) {
                 let mount = self.place.mount.clone();
                 self.push(Place { mount, directory, point: None });
+                self.runs.push((self.above.len(), Names::Here(start, end)));
                 self.position = end + 1;
                 return Ok(());
             }
@@ -157,7 +168,8 @@ impl<'n, 'p> Walk<'n, 'p> {
     /// The end of the run of directories from `start` to before the last name, when there
     /// are several and no `..`, `.` or double slash is among what remains: then
     /// [`super::node::Directory::descend`] may take them in one step. (The directories in
-    /// between are not remembered, so no `..` may follow.)
+    /// between are not remembered. Should the last name turn out to be a symbolic link with
+    /// a `..`, [`Walk::leave`] finds them again.)
     fn plain_run(&self, start: usize, first_end: usize) -> Option<usize> {
         if self.descended {
             return None;
@@ -171,6 +183,31 @@ impl<'n, 'p> Walk<'n, 'p> {
             .split('/')
             .all(|name| !name.is_empty() && name != "." && name != ".." && name.len() <= NAME_MAX);
         plain.then_some(last)
+    }
+
+    /// Walks up to the directory that the walk came through.
+    fn leave(&mut self) -> Result<()> {
+        let above = self.above.pop().ok_or(Errno::NotPermitted)?;
+        if self.runs.last().is_none_or(|(depth, _)| *depth != self.above.len() + 1) {
+            self.place = above;
+            return Ok(());
+        }
+        let names = match self.runs.pop() {
+            Some((_, Names::Copied(names))) => names,
+            Some((_, Names::Here(start, end))) => self.path[start..end].to_owned(),
+            None => String::new(),
+        };
+        self.place = above;
+        let Some((names, _)) = names.rsplit_once('/') else { return Ok(()) };
+        for name in names.split('/') {
+            // They were plain directories a moment ago.
+            let Lookup::Directory(directory) = self.place.directory.lookup(name)? else {
+                return Err(Errno::NoEntry);
+            };
+            let mount = self.place.mount.clone();
+            self.push(Place { mount, directory, point: None });
+        }
+        Ok(())
     }
 
     fn push(&mut self, place: Place) {
@@ -187,6 +224,11 @@ impl<'n, 'p> Walk<'n, 'p> {
             return Err(Errno::NameTooLong);
         }
         check(target)?;
+        for (_, names) in &mut self.runs {
+            if let Names::Here(start, end) = names {
+                *names = Names::Copied(self.path[*start..*end].to_owned());
+            }
+        }
         let mut path = String::with_capacity(target.len() + rest.len());
         path.push_str(target);
         path.push_str(rest);
