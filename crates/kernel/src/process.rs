@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::task::Waker;
 
-use holm_abi::{Errno, ExitStatus, Limits, Pid, Signal, Syscall};
+use holm_abi::{Errno, ExitStatus, Fd, Limits, Pid, Signal, Syscall};
 
 pub use spawn::{ChildMount, ChildSpec, ListenerSpec, ProcessSpec, SpawnError, StandardStreams};
 
@@ -48,8 +48,9 @@ pub struct Process {
     signal: AtomicU8,
     ended: AtomicBool,
     children: Mutex<Vec<Arc<Process>>>,
-    /// Processes below and including this one that have not ended.
-    family: AtomicU32,
+    family: Arc<Family>,
+    /// Whether this one is no longer counted in `family` and those above.
+    left_family: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -212,6 +213,15 @@ impl Process {
         crate::lock(&self.descriptors).open_count()
     }
 
+    /// The directories that were granted to it and are open: number and name.
+    #[must_use]
+    pub fn granted_directories(&self) -> Vec<(Fd, String)> {
+        crate::lock(&self.descriptors)
+            .iter()
+            .filter_map(|(fd, entry)| Some((fd, entry.granted_as.as_deref()?.to_owned())))
+            .collect()
+    }
+
     /// What was refused to it so far, the first cause first.
     #[must_use]
     pub fn denials(&self) -> Vec<Denial> {
@@ -288,6 +298,15 @@ impl Process {
         }
     }
 
+    /// Notes the signal that is to end it, and no more: an atomic operation, which a handler
+    /// of a host's signals may do. The handler must then make the guest look, by the
+    /// engine's interrupt and by ending the host's wait. Everything else, [`Process::kill`].
+    pub fn note_signal(&self, signal: Signal) {
+        // A signal that came before counts.
+        let _ =
+            self.signal.compare_exchange(0, signal as u8, Ordering::AcqRel, Ordering::Acquire);
+    }
+
     /// Ends it from outside, with everything below it: it stops in a compute loop as in a
     /// call that waits. The first signal counts.
     pub fn kill(&self, signal: Signal) {
@@ -312,7 +331,14 @@ impl Process {
                 waker.wake();
             }
         }
-        for child in crate::lock(&self.children).clone() {
+        self.kill_children(signal);
+    }
+
+    fn kill_children(&self, signal: Signal) {
+        // Copied first: a waker or an interrupt runs a host's code, which must find no lock
+        // held. (A temporary in the head of a `for` lives until its end.)
+        let children = crate::lock(&self.children).clone();
+        for child in children {
             child.kill(signal);
         }
     }
@@ -331,14 +357,22 @@ impl Process {
             life.interrupt = None;
             std::mem::take(&mut life.waiters)
         };
-        self.ended.store(true, Ordering::Release);
+        self.ended.store(true, Ordering::SeqCst);
         // Dropped after the lock is free: the last handle to a file may do I/O.
         let entries = crate::lock(&self.descriptors).clear();
         drop(entries);
-        for child in crate::lock(&self.children).clone() {
-            child.kill(Signal::Kill);
+        self.kill_children(Signal::Kill);
+        // Nobody is left to wait for those of them that had ended before.
+        let children = std::mem::take(&mut *crate::lock(&self.children));
+        for child in children.iter().filter(|child| child.ended.load(Ordering::SeqCst)) {
+            child.leave_family();
         }
-        self.leave_family();
+        // One whose parent may yet wait for it keeps its place among the parent's processes:
+        // its status is kept, and what is kept is bounded.
+        let awaited = self.parent.upgrade().is_some_and(|p| !p.ended.load(Ordering::SeqCst));
+        if !awaited {
+            self.leave_family();
+        }
         self.kernel.unregister(self.pid);
         for waker in waiters {
             waker.wake();
@@ -377,6 +411,7 @@ impl Process {
             }
         };
         crate::lock(&self.children).retain(|child| child.pid != pid);
+        child.leave_family();
         Poll::Ready(Ok(status))
     }
 
@@ -389,12 +424,52 @@ impl Process {
         children.iter().find_map(|child| child.find_below(pid))
     }
 
+    /// Gives its place among the processes of those above back, once.
     fn leave_family(&self) {
-        self.family.fetch_sub(1, Ordering::Relaxed);
-        let mut above = self.parent.upgrade();
-        while let Some(process) = above {
-            process.family.fetch_sub(1, Ordering::Relaxed);
-            above = process.parent.upgrade();
+        if !self.left_family.swap(true, Ordering::Relaxed) {
+            self.family.leave();
+        }
+    }
+}
+
+/// How many processes there are below one process and including it: those that have not
+/// ended, or that ended and may yet be waited for. Kept apart from the process, so that the
+/// count above holds also when one in between is gone.
+#[derive(Debug)]
+struct Family {
+    count: AtomicU32,
+    limit: u32,
+    above: Option<Arc<Family>>,
+}
+
+impl Family {
+    /// A family of one, counted above too. The limit that leaves no room for it, if any.
+    fn join(limit: u32, above: Option<&Arc<Family>>) -> Result<Arc<Family>, u32> {
+        let mut next = above;
+        while let Some(family) = next {
+            let joined =
+                family.count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| {
+                    (count < family.limit).then_some(count + 1)
+                });
+            if joined.is_err() {
+                // Those below it were counted already.
+                let mut counted = above;
+                while let Some(below) = counted.filter(|below| !Arc::ptr_eq(below, family)) {
+                    below.count.fetch_sub(1, Ordering::Relaxed);
+                    counted = below.above.as_ref();
+                }
+                return Err(family.limit);
+            }
+            next = family.above.as_ref();
+        }
+        Ok(Arc::new(Family { count: AtomicU32::new(1), limit, above: above.cloned() }))
+    }
+
+    fn leave(&self) {
+        let mut next = Some(self);
+        while let Some(family) = next {
+            family.count.fetch_sub(1, Ordering::Relaxed);
+            next = family.above.as_deref();
         }
     }
 }
@@ -402,6 +477,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         // A process whose engine went away without a word must not stay in the table.
+        self.leave_family();
         self.kernel.unregister(self.pid);
     }
 }

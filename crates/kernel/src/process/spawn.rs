@@ -1,18 +1,18 @@
 //! Making processes: by the host out of nothing, by a process out of what it holds.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8};
 use std::sync::{Arc, Mutex, Weak};
 
 use holm_abi::{Errno, Fd, FdFlags, Limits, Rights};
 
-use super::{Life, Process, Usage};
+use super::{Family, Life, Process, Usage};
 use crate::denial::{Cause, DenialLog, Limit};
 use crate::descriptor::{DescriptorTable, Entry, Object, OpenFile};
 use crate::kernel::{Authority, Kernel};
 use crate::port::Clock;
 use crate::trace::Observer;
-use crate::vfs::devfs::DeviceDirectory;
+use crate::vfs::devfs::{DeviceDirectory, DeviceStreams};
 use crate::vfs::listing::Listing;
 use crate::vfs::mount::{Access, Namespace, NamespaceBuilder, Place};
 use crate::vfs::node::{Listener, Stream};
@@ -155,13 +155,15 @@ impl Kernel {
     ) -> Result<Arc<Process>, SpawnError> {
         check_strings(&spec.arguments, &spec.environment)?;
         let mut builder = spec.namespace;
-        let (devices, own) = add_system_mounts(&mut builder, spec.streams.clone());
+        let (devices, own) = add_system_mounts(&mut builder, DeviceStreams::new(&spec.streams));
         let namespace = Arc::new(builder.build());
         let mut table = DescriptorTable::new(spec.limits.descriptors);
         standard(&mut table, spec.streams);
         granted(&mut table, &namespace, spec.listeners)?;
+        let family = Family::join(spec.limits.processes, None).map_err(|_| Errno::Again)?;
         let process = self.assemble(Parts {
             parent: Weak::new(),
+            family,
             program: spec.program,
             arguments: spec.arguments,
             environment: spec.environment,
@@ -177,8 +179,9 @@ impl Kernel {
     }
 
     fn assemble(self: &Arc<Kernel>, parts: Parts) -> Result<Arc<Process>, Errno> {
+        let pid = self.new_pid().inspect_err(|_| parts.family.leave())?;
         let process = Arc::new(Process {
-            pid: self.new_pid()?,
+            pid,
             parent: parts.parent,
             kernel: self.clone(),
             program: parts.program,
@@ -196,7 +199,8 @@ impl Kernel {
             signal: AtomicU8::new(0),
             ended: AtomicBool::new(false),
             children: Mutex::new(Vec::new()),
-            family: AtomicU32::new(1),
+            family: parts.family,
+            left_family: AtomicBool::new(false),
         });
         self.register(&process);
         Ok(process)
@@ -213,12 +217,15 @@ impl Process {
     /// descriptors, `ESRCH` when this process has ended.
     pub fn spawn_child(self: &Arc<Process>, spec: ChildSpec) -> Result<Arc<Process>, SpawnError> {
         check_strings(&spec.arguments, &spec.environment)?;
+        if self.status().is_some() {
+            return Err(Errno::NoProcess.into());
+        }
         let keep: Vec<_> =
             spec.mounts.into_iter().map(|mount| (mount.path, mount.access)).collect();
         let mut builder = self.namespace.restricted(&keep)?;
         let limits = spec.limits.and(self.limits);
         let mut table = DescriptorTable::new(limits.descriptors);
-        let mut streams = StandardStreams::default();
+        let mut streams = DeviceStreams::default();
         for (fd, from, rights) in &spec.descriptors {
             let entry = crate::lock(&self.descriptors).get(*from)?.clone();
             if !entry.rights.contains(*rights) {
@@ -228,22 +235,21 @@ impl Process {
                 return Err(Errno::TooManyFds.into());
             }
             if let Object::Stream(stream) = &entry.open.object {
-                match *fd {
-                    Fd::STDIN => streams.stdin = Some(stream.clone()),
-                    Fd::STDOUT => streams.stdout = Some(stream.clone()),
-                    Fd::STDERR => streams.stderr = Some(stream.clone()),
-                    _ => {}
-                }
+                streams.set(*fd, stream.clone(), *rights);
             }
-            table.insert_at(*fd, Entry { rights: *rights, granted_as: None, ..entry });
+            table.insert_at(*fd, Entry { rights: *rights, granted_as: None, ..passed_on(entry) });
         }
         table.reserve_below(Fd(3));
         let (devices, own) = add_system_mounts(&mut builder, streams);
         let namespace = Arc::new(builder.build());
         granted(&mut table, &namespace, Vec::new())?;
-        self.join_family()?;
+        let family = Family::join(limits.processes, Some(&self.family)).map_err(|limit| {
+            self.deny(Cause::Limit(Limit::Processes(limit)), None, Errno::Again);
+            Errno::Again
+        })?;
         let child = self.kernel.assemble(Parts {
             parent: Arc::downgrade(self),
+            family,
             program: spec.program,
             arguments: spec.arguments,
             environment: spec.environment,
@@ -262,32 +268,11 @@ impl Process {
         }
         Ok(child)
     }
-
-    /// Counts one more process here and above, unless one of them is at its limit.
-    fn join_family(self: &Arc<Process>) -> Result<(), Errno> {
-        let mut joined: Vec<Arc<Process>> = Vec::new();
-        let mut next = Some(self.clone());
-        while let Some(process) = next {
-            let limit = process.limits.processes;
-            let room = process.family.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| {
-                (now < limit).then_some(now + 1)
-            });
-            if room.is_err() {
-                for counted in &joined {
-                    counted.family.fetch_sub(1, Ordering::Relaxed);
-                }
-                process.deny(Cause::Limit(Limit::Processes(limit)), None, Errno::Again);
-                return Err(Errno::Again);
-            }
-            next = process.parent.upgrade();
-            joined.push(process);
-        }
-        Ok(())
-    }
 }
 
 struct Parts {
     parent: Weak<Process>,
+    family: Arc<Family>,
     program: String,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
@@ -331,13 +316,26 @@ fn check_strings(
 /// Gives the process its own `/dev` and `/proc`; both hold nothing that it has not anyway.
 fn add_system_mounts(
     builder: &mut NamespaceBuilder,
-    streams: StandardStreams,
+    streams: DeviceStreams,
 ) -> (Arc<DeviceDirectory>, Arc<ProcessDirectory>) {
     let devices = Arc::new(DeviceDirectory::new(streams));
     let own = Arc::new(ProcessDirectory::new());
     builder.mount_system("/dev", devices.clone());
     builder.mount_system("/proc", own.clone());
     (devices, own)
+}
+
+/// What a child gets of its parent's descriptor. A directory loses its place in the
+/// parent's namespace: the mounts below it were granted to the parent, not to the child.
+fn passed_on(entry: Entry) -> Entry {
+    match &entry.open.object {
+        Object::Directory(place, _) if place.point.is_some() => {
+            let place = Place { point: None, ..place.clone() };
+            let object = Object::Directory(place, Mutex::new(Listing::default()));
+            Entry { open: Arc::new(OpenFile::new(object, entry.open.flags())), ..entry }
+        }
+        _ => entry,
+    }
 }
 
 fn standard(table: &mut DescriptorTable, streams: StandardStreams) {
