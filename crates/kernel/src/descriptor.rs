@@ -213,13 +213,12 @@ impl DescriptorTable {
         }
         let at = (self.lowest_free..self.entries.len())
             .find(|at| self.entries[*at].is_none())
-            .unwrap_or(self.entries.len());
+            .unwrap_or(self.entries.len().max(self.lowest_free));
         let fd = Fd(u32::try_from(at).map_err(|_| Errno::TooManyFds)?);
-        if at == self.entries.len() {
-            self.entries.push(Some(entry));
-        } else {
-            self.entries[at] = Some(entry);
+        if at >= self.entries.len() {
+            self.entries.resize_with(at + 1, || None);
         }
+        self.entries[at] = Some(entry);
         self.lowest_free = at + 1;
         self.open += 1;
         Ok(fd)
@@ -260,9 +259,11 @@ impl DescriptorTable {
         Ok(self.entries[to.0 as usize].replace(entry))
     }
 
-    /// Closes everything; answers what was open, to be dropped outside of the lock.
+    /// Closes everything, for good: a call of another thread that is under way cannot open
+    /// anything any more. Answers what was open, to be dropped outside of the lock.
     pub(crate) fn clear(&mut self) -> Vec<Option<Entry>> {
         self.open = 0;
+        self.limit = 0;
         self.lowest_free = 0;
         std::mem::take(&mut self.entries)
     }
