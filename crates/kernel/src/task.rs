@@ -24,6 +24,8 @@ pub struct Task {
     pub(crate) waker: Waker,
     /// When the call that is blocked now began, on the process's monotonic clock.
     blocked_since: Option<u64>,
+    /// The same on the system's clock, which is the trace's.
+    traced_since: Option<u64>,
     /// Until when it waits at most.
     pub(crate) deadline: Option<u64>,
 }
@@ -33,7 +35,7 @@ impl Task {
     #[must_use]
     pub fn new(process: Arc<Process>, waker: Waker) -> Task {
         process.add_task(&waker);
-        Task { process, waker, blocked_since: None, deadline: None }
+        Task { process, waker, blocked_since: None, traced_since: None, deadline: None }
     }
 
     /// The process.
@@ -61,12 +63,27 @@ impl Task {
     /// read after a first one brought something.
     pub fn abandon(&mut self) {
         self.blocked_since = None;
+        self.traced_since = None;
         self.deadline = None;
     }
 
     /// When the current call began: `now`, unless it was blocked before.
     pub(crate) fn call_began_or(&self, now: u64) -> u64 {
         self.blocked_since.unwrap_or(now)
+    }
+
+    /// Blocks until `deadline` at most in a call that began at `now`, or before if it was
+    /// blocked already.
+    pub(crate) fn block_until(&mut self, deadline: Option<u64>, now: Option<u64>) {
+        self.deadline = deadline;
+        self.blocked_since = self.blocked_since.or(now);
+    }
+
+    /// Counts the call, unless it is the retry of one that blocked.
+    fn count(&self, call: Syscall) {
+        if self.blocked_since.is_none() {
+            self.process.usage.count(call);
+        }
     }
 
     /// Book-keeping of a call that would block, and of the first one after it.
@@ -88,7 +105,7 @@ macro_rules! entry_points {
             $(
                 $(#[doc = $doc])*
                 pub fn $name(&mut self $(, $arg: $type)*) -> SysResult<$result> {
-                    self.process.usage.count(Syscall::$variant);
+                    self.count(Syscall::$variant);
                     if self.process.observer().is_some() {
                         return traced::$name(self $(, $arg)*);
                     }
@@ -118,13 +135,15 @@ macro_rules! entry_points {
                 #[cold]
                 pub(super) fn $name(task: &mut Task $(, $arg: $type)*) -> SysResult<$result> {
                     let clock = task.process.kernel().clock().clone();
-                    let began = task.blocked_since.unwrap_or_else(|| clock.monotonic_ns());
+                    let began = task.traced_since.unwrap_or_else(|| clock.monotonic_ns());
                     let answer = crate::syscall::$name(task $(, $arg)*);
                     match &answer {
-                        Poll::Pending => task.blocked_since = Some(began),
+                        Poll::Pending => {
+                            task.traced_since = Some(began);
+                            task.suspend();
+                        }
                         Poll::Ready(result) => {
-                            task.blocked_since = None;
-                            task.deadline = None;
+                            task.abandon();
                             if let Some(observer) = task.process.observer() {
                                 observer.completed(&TraceEvent {
                                     pid: task.process.pid(),

@@ -56,7 +56,7 @@ pub(crate) fn poll_oneoff(
     if due > 0 {
         return done(count(due));
     }
-    task.deadline = deadline;
+    task.block_until(deadline, now);
     Poll::Pending
 }
 
