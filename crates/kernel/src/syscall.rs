@@ -54,16 +54,22 @@ impl Task {
     /// again when this returns: a descriptor closed or renumbered meanwhile does not pull
     /// the file from under a call.
     pub(crate) fn open_file(&self, fd: Fd, rights: Rights) -> Result<Arc<OpenFile>> {
-        let table = crate::lock(&self.process.descriptors);
-        let entry = table.get(fd)?;
-        if !entry.rights.contains(rights) {
-            return Err(missing(entry, rights));
-        }
-        Ok(entry.open.clone())
+        crate::lock(&self.process.descriptors).get(fd)?.with(rights)
     }
 
     pub(crate) fn entry(&self, fd: Fd) -> Result<Entry> {
         crate::lock(&self.process.descriptors).get(fd).cloned()
+    }
+}
+
+impl Entry {
+    /// The open file, when the descriptor has the rights.
+    fn with(&self, rights: Rights) -> Result<Arc<OpenFile>> {
+        if self.rights.contains(rights) {
+            Ok(self.open.clone())
+        } else {
+            Err(missing(self, rights))
+        }
     }
 }
 
@@ -72,28 +78,37 @@ impl Task {
 fn missing(entry: &Entry, rights: Rights) -> Errno {
     use crate::descriptor::Object;
     let data = Rights::FD_READ | Rights::FD_WRITE;
+    let offset = Rights::FD_SEEK | Rights::FD_TELL;
+    // What asks for a directory and for nothing else.
+    let below = Rights::DIRECTORY.without(Rights::FILE);
     match &entry.open.object {
         Object::Directory(..) if !Rights::DIRECTORY.contains(rights) => {
-            if rights == Rights::FD_ALLOCATE || rights.intersects(Rights::FD_SEEK | Rights::FD_TELL)
-            {
+            if rights.intersects(offset | Rights::FD_ALLOCATE) {
                 Errno::BadFd
             } else {
                 Errno::IsDirectory
             }
         }
-        Object::File(..) if !Rights::FILE.contains(rights) => Errno::NotDirectory,
-        Object::Stream(_) if rights.intersects(Rights::FD_SEEK | Rights::FD_TELL) => {
+        Object::Directory(..) => Errno::NotCapable,
+        _ if rights.intersects(below) => Errno::NotDirectory,
+        Object::Stream(_) | Object::Listener(_)
+            if rights.intersects(offset | Rights::FD_ADVISE | Rights::FD_ALLOCATE) =>
+        {
             Errno::NotSeekable
         }
-        Object::Stream(_) if rights.intersects(Rights::SOCK_SHUTDOWN | Rights::SOCK_ACCEPT) => {
-            Errno::NotSocket
+        Object::Stream(_) if rights.intersects(Rights::SOCK_ACCEPT) => Errno::Invalid,
+        Object::Stream(_) | Object::Listener(_)
+            if rights.intersects(Rights::FD_FILESTAT_SET_SIZE | Rights::FD_FILESTAT_SET_TIMES) =>
+        {
+            Errno::Invalid
         }
-        Object::Stream(_) if !Rights::STREAM.contains(rights) => {
-            if Rights::DIRECTORY.contains(rights) { Errno::NotDirectory } else { Errno::Invalid }
+        Object::Listener(_) if rights.intersects(data | Rights::SOCK_SHUTDOWN) => {
+            Errno::NotConnected
         }
-        Object::Listener(_) if rights.intersects(data) => Errno::NotConnected,
-        Object::Listener(_) if Rights::DIRECTORY.contains(rights) => Errno::NotDirectory,
-        _ if rights.intersects(data) && data.contains(rights) => Errno::BadFd,
+        Object::Listener(_) if rights.intersects(Rights::FD_SYNC | Rights::FD_DATASYNC) => {
+            Errno::Invalid
+        }
+        _ if rights.intersects(data) => Errno::BadFd,
         _ => Errno::NotCapable,
     }
 }

@@ -1,9 +1,10 @@
 //! Calls on open files and directories.
 
 use std::io::IoSlice;
+use std::sync::Arc;
 use std::task::Poll;
 
-use holm_abi::{Advice, Errno, Fd, FdFlags, Rights, SetTimes, Stat, TRANSFER_MAX, Whence};
+use holm_abi::{Advice, Errno, Fd, FdFlags, Rights, SetTimes, Stat, Syscall, TRANSFER_MAX, Whence};
 
 use super::{count, done};
 use crate::denial::{Cause, Limit};
@@ -38,6 +39,8 @@ pub(crate) fn fd_pread(
 
 pub(crate) fn fd_write(task: &mut Task, fd: Fd, data: &[IoSlice<'_>]) -> SysResult<u32> {
     let open = task.open_file(fd, Rights::FD_WRITE)?;
+    let (data, cut) = clamp_data(data);
+    let data = cut.as_ref().map_or(data, std::slice::from_ref);
     task.check_bytes_out(data)?;
     sent(task, open.write(data, &task.waker))
 }
@@ -53,6 +56,8 @@ pub(crate) fn fd_pwrite(
     if offset > OFFSET_MAX {
         return done(Err(Errno::Invalid));
     }
+    let (data, cut) = clamp_data(data);
+    let data = cut.as_ref().map_or(data, std::slice::from_ref);
     task.check_bytes_out(data)?;
     let written = file.write_at(offset, data);
     sent(task, Poll::Ready(written))
@@ -62,6 +67,21 @@ pub(crate) fn fd_pwrite(
 fn clamp(buffer: &mut [u8]) -> &mut [u8] {
     let length = buffer.len().min(TRANSFER_MAX);
     &mut buffer[..length]
+}
+
+/// The same for data that goes in: the slices that fit, or a part of the first one.
+pub(super) fn clamp_data<'a, 'b>(
+    data: &'a [IoSlice<'b>],
+) -> (&'a [IoSlice<'b>], Option<IoSlice<'a>>) {
+    let mut left = TRANSFER_MAX;
+    for (at, slice) in data.iter().enumerate() {
+        if slice.len() > left {
+            let cut = (left == TRANSFER_MAX).then(|| IoSlice::new(&slice[..left]));
+            return (&data[..at], cut);
+        }
+        left -= slice.len();
+    }
+    (data, None)
 }
 
 fn received(task: &Task, answer: Poll<Result<usize>>) -> SysResult<u32> {
@@ -95,6 +115,12 @@ impl Task {
         Ok(())
     }
 
+    /// The open file, when the descriptor may tell its offset: the right to seek implies
+    /// the right to tell (WASI 0.1, `rights::fd_seek`).
+    fn open_to_tell(&self, fd: Fd) -> Result<Arc<OpenFile>> {
+        self.open_file(fd, Rights::FD_SEEK).or_else(|_| self.open_file(fd, Rights::FD_TELL))
+    }
+
     /// Metadata as the guest sees it: the mount's number and a permuted inode.
     pub(crate) fn shown(&self, stat: Stat, device: u64) -> Stat {
         Stat { device, inode: self.process.kernel().shown_inode(stat.inode), ..stat }
@@ -103,12 +129,11 @@ impl Task {
 
 pub(crate) fn fd_seek(task: &mut Task, fd: Fd, offset: i64, whence: Whence) -> SysResult<u64> {
     // Asking where one is needs the right to tell alone (WASI 0.1, `rights::fd_tell`).
-    let needed = if offset == 0 && whence == Whence::Current {
-        Rights::FD_TELL
+    let open = if offset == 0 && whence == Whence::Current {
+        task.open_to_tell(fd)?
     } else {
-        Rights::FD_SEEK
+        task.open_file(fd, Rights::FD_SEEK)?
     };
-    let open = task.open_file(fd, needed)?;
     done((|| {
         let file = open.file()?;
         let mut position = crate::lock(&open.offset);
@@ -124,7 +149,7 @@ pub(crate) fn fd_seek(task: &mut Task, fd: Fd, offset: i64, whence: Whence) -> S
 }
 
 pub(crate) fn fd_tell(task: &mut Task, fd: Fd) -> SysResult<u64> {
-    let open = task.open_file(fd, Rights::FD_TELL)?;
+    let open = task.open_to_tell(fd)?;
     done((|| {
         open.file()?;
         Ok(*crate::lock(&open.offset))
@@ -204,11 +229,17 @@ pub(crate) fn fd_filestat_set_size(task: &mut Task, fd: Fd, size: u64) -> SysRes
 }
 
 pub(crate) fn fd_filestat_set_times(task: &mut Task, fd: Fd, times: SetTimes) -> SysResult<()> {
+    let call = Syscall::FdFilestatSetTimes;
+    let entry = task.entry(fd)?;
+    // No descriptor holds this right on a read-only mount: the mount is what is explained.
+    if let Object::File(_, mount) = &entry.open.object {
+        task.writable_mount(mount, call, || ".".to_owned())?;
+    }
     let open = task.open_file(fd, Rights::FD_FILESTAT_SET_TIMES)?;
     done(match &open.object {
         Object::File(file, _) => file.set_times(times),
         Object::Directory(place, _) => task
-            .writable(place, holm_abi::Syscall::FdFilestatSetTimes, ".")
+            .writable(place, call, ".")
             .and_then(|()| place.directory.set_times(times)),
         Object::Stream(_) | Object::Listener(_) => Err(Errno::NotSupported),
     })

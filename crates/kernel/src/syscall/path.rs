@@ -14,7 +14,7 @@ use crate::denial::Cause;
 use crate::descriptor::{Entry, Object, OpenFile};
 use crate::task::{SysResult, Task};
 use crate::vfs::listing::Listing;
-use crate::vfs::mount::{Access, Origin, Place};
+use crate::vfs::mount::{Access, Mount, Origin, Place};
 use crate::vfs::node::{OpenOptions, Opened, Result};
 use crate::vfs::walk::{Last, Walk};
 
@@ -42,6 +42,16 @@ impl Task {
         Ok(open)
     }
 
+    /// The same, with what a descriptor that is opened through it may hold: both of one
+    /// look, so that no descriptor put in its place meanwhile lends its rights.
+    fn base_to_open(&self, fd: Fd, rights: Rights) -> Result<(Arc<OpenFile>, Rights)> {
+        let table = crate::lock(&self.process.descriptors);
+        let entry = table.get(fd)?;
+        let open = entry.with(rights)?;
+        open.place()?;
+        Ok((open, entry.inheriting))
+    }
+
     /// Walks `path` from `base` and lets `act` work on its last name; goes on where `act`
     /// says that a symbolic link is to be followed.
     fn at<T>(
@@ -58,7 +68,10 @@ impl Task {
         loop {
             let last = match walk.reach_last() {
                 Ok(last) => last,
-                Err(errno) => return Err(self.explain_end(call, place, walk.place(), path, errno)),
+                Err(errno) => {
+                    let errno = self.explain_end(call, place, walk.place(), path, errno);
+                    return Err(escape(errno));
+                }
             };
             let (step, directory) = match last {
                 Last::Here => (act(walk.place(), Target::Here { mounted: false }), true),
@@ -88,7 +101,7 @@ impl Task {
         errno
     }
 
-    /// Notes a refusal at the end of a walk: nothing is mounted there, or as above.
+    /// Notes a refusal at the end of a walk: nothing is mounted there.
     fn explain_end(
         &self,
         call: Syscall,
@@ -101,27 +114,33 @@ impl Task {
             let path = self.process.namespace().absolute(base, path);
             self.process.deny(Cause::NothingMounted { path, write: false }, Some(call), errno);
         }
-        let changes = matches!(
-            call,
-            Syscall::PathLink | Syscall::PathSymlink | Syscall::PathUnlinkFile
-        );
-        if changes { errno } else { self.explain_walk(call, base, path, errno) }
+        errno
     }
 
     /// `EROFS`, explained, unless the files of the mount at `place` may be changed.
     pub(crate) fn writable(&self, place: &Place, call: Syscall, path: &str) -> Result<()> {
-        if place.mount.access == Access::ReadWrite {
+        self.writable_mount(&place.mount, call, || match place.mount.origin {
+            Origin::Void => self.process.namespace().absolute(place, path),
+            _ => path.to_owned(),
+        })
+    }
+
+    /// The same for a mount; `path` is asked for only when it is to be explained.
+    pub(crate) fn writable_mount(
+        &self,
+        mount: &Mount,
+        call: Syscall,
+        path: impl FnOnce() -> String,
+    ) -> Result<()> {
+        if mount.access == Access::ReadWrite {
             return Ok(());
         }
-        let cause = match place.mount.origin {
-            Origin::Void => Cause::NothingMounted {
-                path: self.process.namespace().absolute(place, path),
-                write: true,
-            },
+        let cause = match mount.origin {
+            Origin::Void => Cause::NothingMounted { path: path(), write: true },
             _ => Cause::ReadOnlyMount {
-                mount: place.mount.path.clone(),
-                source: place.mount.source.clone(),
-                path: path.to_owned(),
+                mount: mount.path.clone(),
+                source: mount.source.clone(),
+                path: path(),
             },
         };
         self.process.deny(cause, Some(call), Errno::ReadOnly);
@@ -288,17 +307,26 @@ pub(crate) fn path_symlink(
     done(task.at(call, &base, path, |place, target| match target {
         Target::Here { .. } => Err(Errno::Exist),
         Target::Name { name, directory } => {
+            check_new_name(place, name, directory)?;
             task.writable(place, call, path)?;
-            if directory {
-                // POSIX: `link/` names what must be a directory, and a link is none.
-                return Err(match place.directory.stat_at(name)?.file_type {
-                    FileType::Directory => Errno::Exist,
-                    _ => Errno::NotDirectory,
-                });
-            }
             place.directory.symlink_at(name, target_text).map(Step::Done)
         }
     }))
+}
+
+/// Checks that `name` may become a link: where it exists, that is said before that a mount
+/// is read-only, as Linux does; `name/` would have to be a directory, and a link is none.
+fn check_new_name(place: &Place, name: &str, directory: bool) -> Result<()> {
+    if directory {
+        return Err(match place.directory.stat_at(name)?.file_type {
+            FileType::Directory => Errno::Exist,
+            _ => Errno::NotDirectory,
+        });
+    }
+    if place.mount.access == Access::ReadOnly && place.directory.stat_at(name).is_ok() {
+        return Err(Errno::Exist);
+    }
+    Ok(())
 }
 
 /// A name in a directory, found and held for a call that needs two of them.
@@ -310,13 +338,19 @@ struct Found {
 }
 
 impl Task {
-    /// Walks to the directory of the last name; follows that name too when `follow` says so.
-    fn find(&self, call: Syscall, base: &OpenFile, path: &str, follow: bool) -> Result<Found> {
+    /// Walks to the directory of the last name; follows that name too when `follow` says so
+    /// of it, given whether a slash follows it.
+    fn find(
+        &self,
+        call: Syscall,
+        base: &OpenFile,
+        path: &str,
+        follow: impl Fn(bool) -> bool,
+    ) -> Result<Found> {
         self.at(call, base, path, |place, target| match target {
-            Target::Here { mounted: true } => Err(Errno::Busy),
-            Target::Here { mounted: false } => Err(Errno::Busy),
+            Target::Here { .. } => Err(Errno::Busy),
             Target::Name { name, directory } => {
-                if follow && let Ok(text) = place.directory.read_link_at(name) {
+                if follow(directory) && let Ok(text) = place.directory.read_link_at(name) {
                     return Ok(Step::Follow(text));
                 }
                 Ok(Step::Done(Found { place: place.clone(), name: name.to_owned(), directory }))
@@ -338,7 +372,7 @@ pub(crate) fn path_link(
     let new_base = task.base(new_fd, Rights::PATH_LINK_TARGET)?;
     done((|| {
         let follow = flags.contains(LookupFlags::SYMLINK_FOLLOW);
-        let from = match task.find(call, &base, path, follow) {
+        let from = match task.find(call, &base, path, |directory| follow || directory) {
             Err(Errno::Busy) => return Err(Errno::NotPermitted),
             found => found?,
         };
@@ -346,16 +380,11 @@ pub(crate) fn path_link(
         if from.directory && source.file_type != FileType::Directory {
             return Err(Errno::NotDirectory);
         }
-        let to = match task.find(call, &new_base, new_path, false) {
+        let to = match task.find(call, &new_base, new_path, |_| false) {
             Err(Errno::Busy) => return Err(Errno::Exist),
             found => found?,
         };
-        if to.directory {
-            return Err(match to.place.directory.stat_at(&to.name)?.file_type {
-                FileType::Directory => Errno::Exist,
-                _ => Errno::NotDirectory,
-            });
-        }
+        check_new_name(&to.place, &to.name, to.directory)?;
         if !Arc::ptr_eq(&from.place.mount, &to.place.mount) {
             return Err(Errno::CrossDevice);
         }
@@ -378,8 +407,8 @@ pub(crate) fn path_rename(
     let base = task.base(fd, Rights::PATH_RENAME_SOURCE)?;
     let new_base = task.base(new_fd, Rights::PATH_RENAME_TARGET)?;
     done((|| {
-        let from = task.find(call, &base, path, false)?;
-        let to = task.find(call, &new_base, new_path, false)?;
+        let from = task.find(call, &base, path, |_| false)?;
+        let to = task.find(call, &new_base, new_path, |_| false)?;
         if from.directory || to.directory {
             let source = from.place.directory.stat_at(&from.name)?;
             if source.file_type != FileType::Directory {
@@ -418,14 +447,13 @@ pub(crate) fn path_open(
     inheriting: Rights,
     flags: FdFlags,
 ) -> SysResult<Fd> {
-    let base_entry = task.entry(fd)?;
-    let base = task.base(fd, needed(open))?;
+    let (base, most) = task.base_to_open(fd, needed(open))?;
     let create = open.contains(OpenFlags::CREATE);
     if create && open.contains(OpenFlags::DIRECTORY) {
         return done(Err(Errno::Invalid));
     }
     // A descriptor never has more than the one that it was opened through lets through.
-    let rights = rights & base_entry.inheriting;
+    let rights = rights & most;
     let write = rights.contains(Rights::FD_WRITE);
     let (data_sync, sync) = new_flags(flags);
     let request = Request {
@@ -441,7 +469,7 @@ pub(crate) fn path_open(
         },
         follow: lookup.contains(LookupFlags::SYMLINK_FOLLOW),
         rights,
-        inheriting: inheriting & base_entry.inheriting,
+        inheriting: inheriting & most,
         flags,
     };
     Poll::Ready(
@@ -490,7 +518,7 @@ fn open_target(
     options.directory |= slash;
     if place.mount.access == Access::ReadOnly {
         if options.write || options.truncate {
-            if let Some(step) = refused_write(place, name, options, request.follow)? {
+            if let Some(step) = refused_write(place, name, options, request.follow || slash)? {
                 return Ok(step);
             }
             task.writable(place, Syscall::PathOpen, path)?;
@@ -537,6 +565,7 @@ fn refused_write(
         }
         FileType::SymbolicLink => Err(Errno::Loop),
         FileType::Directory => Err(Errno::IsDirectory),
+        _ if options.directory => Err(Errno::NotDirectory),
         _ => Ok(None),
     }
 }

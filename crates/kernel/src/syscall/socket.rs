@@ -1,21 +1,37 @@
 //! Sockets: those that somebody granted.
 
 use std::io::IoSlice;
+use std::sync::Arc;
 
-use holm_abi::{Errno, Fd, FdFlags, Received, RecvFlags, Rights, ShutdownFlags};
+use holm_abi::{Errno, Fd, FdFlags, FileType, Received, RecvFlags, Rights, ShutdownFlags};
 
 use super::done;
-use super::file::sent;
+use super::file::{clamp_data, sent};
 use crate::descriptor::{Entry, Object, OpenFile};
 use crate::task::{SysResult, Task};
+use crate::vfs::node::Result;
+
+impl Task {
+    /// The open socket behind `fd`. What is no socket is `ENOTSOCK`, whatever its rights.
+    fn socket(&self, fd: Fd, rights: Rights) -> Result<Arc<OpenFile>> {
+        let entry = self.entry(fd)?;
+        if !matches!(
+            entry.open.file_type(),
+            FileType::SocketStream | FileType::SocketDgram
+        ) {
+            return Err(Errno::NotSocket);
+        }
+        self.open_file(fd, rights)
+    }
+}
 
 pub(crate) fn sock_accept(task: &mut Task, fd: Fd, flags: FdFlags) -> SysResult<Fd> {
-    let open = task.open_file(fd, Rights::SOCK_ACCEPT)?;
+    let open = task.socket(fd, Rights::SOCK_ACCEPT)?;
     if flags.without(FdFlags::NONBLOCK) != FdFlags::NONE {
         return done(Err(Errno::Invalid));
     }
     let Object::Listener(listener) = &open.object else {
-        return done(Err(Errno::NotSocket));
+        return done(Err(Errno::Invalid));
     };
     open.blocking(listener.accept(&task.waker)).map(|accepted| {
         let open = OpenFile::new(Object::Stream(accepted?), flags);
@@ -29,9 +45,9 @@ pub(crate) fn sock_recv(
     buffer: &mut [u8],
     flags: RecvFlags,
 ) -> SysResult<Received> {
-    let open = task.open_file(fd, Rights::FD_READ)?;
+    let open = task.socket(fd, Rights::FD_READ)?;
     let Object::Stream(stream) = &open.object else {
-        return done(Err(Errno::NotSocket));
+        return done(Err(Errno::NotConnected));
     };
     open.blocking(stream.receive(buffer, flags, &task.waker)).map(|received| {
         let received = received?;
@@ -41,18 +57,20 @@ pub(crate) fn sock_recv(
 }
 
 pub(crate) fn sock_send(task: &mut Task, fd: Fd, data: &[IoSlice<'_>]) -> SysResult<u32> {
-    let open = task.open_file(fd, Rights::FD_WRITE | Rights::SOCK_SHUTDOWN)?;
+    let open = task.socket(fd, Rights::FD_WRITE)?;
+    let (data, cut) = clamp_data(data);
+    let data = cut.as_ref().map_or(data, std::slice::from_ref);
     task.check_bytes_out(data)?;
     sent(task, open.write(data, &task.waker))
 }
 
 pub(crate) fn sock_shutdown(task: &mut Task, fd: Fd, how: ShutdownFlags) -> SysResult<()> {
-    let open = task.open_file(fd, Rights::SOCK_SHUTDOWN)?;
+    let open = task.socket(fd, Rights::SOCK_SHUTDOWN)?;
     if how == ShutdownFlags::NONE {
         return done(Err(Errno::Invalid));
     }
     done(match &open.object {
         Object::Stream(stream) => stream.shutdown(how),
-        _ => Err(Errno::NotSocket),
+        _ => Err(Errno::NotConnected),
     })
 }
