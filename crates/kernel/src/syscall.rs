@@ -1,5 +1,7 @@
-//! What each system call does. One function for each line of the table in `holm-abi`; the
-//! entry points in [`crate::task`] call them.
+//! What each system call does.
+//!
+//! One function for each line of the table in `holm-abi`; the entry points in
+//! [`crate::task`] call them.
 
 mod clock;
 mod descriptor;

@@ -1,5 +1,6 @@
-//! Index records: which checked artifact a program's file maps to, so that a warm start reads
-//! neither the program nor the whole artifact.
+//! Index records: which checked artifact a program's file maps to.
+//!
+//! With one, a warm start reads neither the program nor the whole artifact.
 //!
 //! One small file per program file and engine fingerprint, authenticated as a whole. A record
 //! that does not match in every point is passed over, and the full check decides.

@@ -1,5 +1,7 @@
-//! Calls on paths. Each walks ([`crate::vfs::walk`]), checks the mount where the walk ended,
-//! and lets the backend act on one name.
+//! Calls on paths.
+//!
+//! Each walks ([`crate::vfs::walk`]), checks the mount where the walk ended, and lets the
+//! backend act on one name.
 
 use std::sync::Arc;
 use std::task::Poll;
