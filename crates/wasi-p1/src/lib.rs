@@ -14,7 +14,7 @@
 //! - An unknown flag or enumeration value is `EINVAL`. Unknown rights are dropped:
 //!   toolchains pass all ones and mean "everything".
 //! - Text that is not UTF-8 is `EILSEQ`; a path longer than `PATH_MAX` is `ENAMETOOLONG`.
-//! - [`Poll::Pending`](std::task::Poll::Pending) means that the call would block: the host
+//! - [`Poll::Pending`] means that the call would block: the host
 //!   makes the very same call again when the task was woken or its deadline has passed.
 
 #![forbid(unsafe_code)]
