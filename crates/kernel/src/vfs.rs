@@ -1,10 +1,12 @@
 //! The virtual file system: backends behind one walker, one namespace per process.
 
 pub(crate) mod devfs;
+pub mod imagefs;
 pub(crate) mod listing;
 pub mod memfs;
 pub mod mount;
 pub mod node;
+pub mod overlayfs;
 pub(crate) mod procfs;
 pub(crate) mod synthetic;
 pub(crate) mod voidfs;

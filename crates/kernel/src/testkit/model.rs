@@ -99,7 +99,9 @@ impl Model {
         let tree = tree_of(root);
         for (path, entry) in &tree {
             let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
-            let parent = model.resolve(parent).expect("invariant: parents come first");
+            let parent = model
+                .resolve(parent)
+                .expect("invariant: parents come first");
             let id = if entry.first_path == *path {
                 model.add(match entry.file_type {
                     FileType::Directory => Node::Directory(BTreeMap::new(), false),

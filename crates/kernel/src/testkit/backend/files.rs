@@ -82,7 +82,7 @@ pub(super) fn set_size(root: &dyn Directory) {
     assert_eq!(read_all(&*file), b"0123\0\0\0\0");
     assert_eq!(file.set_size(0), Ok(()));
     assert_eq!(size(&*file), 0);
-    assert_eq!(write_all(&*file, 0, &[7; 200_000]), Ok(()));
+    assert_eq!(write_all(&*file, 0, &vec![7; 200_000]), Ok(()));
     assert_eq!(file.set_size(70_000), Ok(()));
     assert_eq!(file.set_size(150_000), Ok(()));
     let all = read_all(&*file);

@@ -2,9 +2,7 @@
 
 use holm_abi::{Errno, FileType, NAME_MAX, SetTime, SetTimes};
 
-use super::{
-    CREATE, READ, WRITE, content, enter, make_directory, names_in, open, open_error, put,
-};
+use super::{CREATE, READ, WRITE, content, enter, make_directory, names_in, open, open_error, put};
 use crate::testkit::model::read_all;
 use crate::vfs::{Directory, Lookup, OpenOptions, Opened};
 
@@ -72,7 +70,11 @@ pub(super) fn truncate(root: &dyn Directory) {
         ..CREATE
     };
     assert_eq!(open_error(root, "f", exclusive), Errno::Exist);
-    assert_eq!(content(root, "f"), b"again", "a refused open changes nothing");
+    assert_eq!(
+        content(root, "f"),
+        b"again",
+        "a refused open changes nothing"
+    );
 }
 
 pub(super) fn unlink(root: &dyn Directory) {

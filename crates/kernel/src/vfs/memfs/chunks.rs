@@ -116,7 +116,10 @@ impl Chunks {
             let chunk = self.map.entry(index).or_default();
             let length = wanted(index).max(chunk.len());
             let added = space(length) - space(chunk.len());
-            if chunk.try_reserve_exact(space(length) - chunk.len()).is_err() {
+            if chunk
+                .try_reserve_exact(space(length) - chunk.len())
+                .is_err()
+            {
                 ledger.release(left);
                 return Err(Errno::NoSpace);
             }

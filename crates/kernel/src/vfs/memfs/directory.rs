@@ -176,12 +176,7 @@ impl MemoryDirectory {
     }
 
     /// Creates `name`, whose inode costs `bytes` beside the usual.
-    fn create_node(
-        &self,
-        name: &str,
-        bytes: u64,
-        make: impl FnOnce(u64) -> Node,
-    ) -> Result<Node> {
+    fn create_node(&self, name: &str, bytes: u64, make: impl FnOnce(u64) -> Node) -> Result<Node> {
         let now = self.shared.now();
         let mut state = self.state_mut();
         state.check_free(name)?;
@@ -221,10 +216,7 @@ impl MemoryDirectory {
 
     /// Takes all entries out and gives their names' charge back.
     fn take_children(&mut self) -> Vec<Node> {
-        let state = self
-            .state
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner);
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         let names = std::mem::take(&mut state.names);
         self.shared
             .ledger

@@ -98,7 +98,7 @@ fn an_unlinked_file_holds_its_space_until_it_is_closed() {
     let fs = roomy();
     let root = fs.root();
     let file = create(&*root, "f").expect("room");
-    file.write_at(0, &[IoSlice::new(&[7; 100_000])])
+    file.write_at(0, &[IoSlice::new(&vec![7; 100_000])])
         .expect("room");
     root.unlink_at("f").expect("it is there");
     assert!(fs.usage().bytes > 100_000);
@@ -141,10 +141,7 @@ fn a_full_file_system_takes_what_fits() {
     root.unlink_at("f").expect("unlinking needs no space");
     drop(file);
     let file = create(&*root, "f").expect("room again");
-    assert_eq!(
-        file.write_at(0, &[IoSlice::new(&data[..1000])]),
-        Ok(1000)
-    );
+    assert_eq!(file.write_at(0, &[IoSlice::new(&data[..1000])]), Ok(1000));
 }
 
 #[test]
@@ -203,10 +200,7 @@ fn other_file_systems_are_other_devices() {
     let other = roomy();
     let (root, foreign) = (one.root(), other.root());
     create(&*root, "f").expect("room");
-    assert_eq!(
-        root.rename_at("f", &*foreign, "f"),
-        Err(Errno::CrossDevice)
-    );
+    assert_eq!(root.rename_at("f", &*foreign, "f"), Err(Errno::CrossDevice));
     assert_eq!(root.link_at("f", &*foreign, "f"), Err(Errno::CrossDevice));
 }
 
