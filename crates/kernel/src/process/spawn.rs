@@ -12,7 +12,7 @@ use crate::descriptor::{DescriptorTable, Entry, Object, OpenFile};
 use crate::kernel::{Authority, Kernel};
 use crate::port::Clock;
 use crate::trace::Observer;
-use crate::vfs::devfs::{DeviceDirectory, DeviceStreams};
+use crate::vfs::devfs::DeviceDirectory;
 use crate::vfs::listing::Listing;
 use crate::vfs::mount::{Access, Namespace, NamespaceBuilder, Place};
 use crate::vfs::node::{Listener, Stream};
@@ -155,7 +155,7 @@ impl Kernel {
     ) -> Result<Arc<Process>, SpawnError> {
         check_strings(&spec.arguments, &spec.environment)?;
         let mut builder = spec.namespace;
-        let (devices, own) = add_system_mounts(&mut builder, DeviceStreams::new(&spec.streams));
+        let (devices, own) = add_system_mounts(&mut builder);
         let namespace = Arc::new(builder.build());
         let mut table = DescriptorTable::new(spec.limits.descriptors);
         standard(&mut table, spec.streams);
@@ -225,7 +225,6 @@ impl Process {
         let mut builder = self.namespace.restricted(&keep)?;
         let limits = spec.limits.and(self.limits);
         let mut table = DescriptorTable::new(limits.descriptors);
-        let mut streams = DeviceStreams::default();
         for (fd, from, rights) in &spec.descriptors {
             let entry = crate::lock(&self.descriptors).get(*from)?.clone();
             if !entry.rights.contains(*rights) {
@@ -234,13 +233,10 @@ impl Process {
             if fd.0 >= limits.descriptors {
                 return Err(Errno::TooManyFds.into());
             }
-            if let Object::Stream(stream) = &entry.open.object {
-                streams.set(*fd, stream.clone(), *rights);
-            }
             table.insert_at(*fd, Entry { rights: *rights, granted_as: None, ..passed_on(entry) });
         }
         table.reserve_below(Fd(3));
-        let (devices, own) = add_system_mounts(&mut builder, streams);
+        let (devices, own) = add_system_mounts(&mut builder);
         let namespace = Arc::new(builder.build());
         granted(&mut table, &namespace, Vec::new())?;
         let family = Family::join(limits.processes, Some(&self.family)).map_err(|limit| {
@@ -316,9 +312,8 @@ fn check_strings(
 /// Gives the process its own `/dev` and `/proc`; both hold nothing that it has not anyway.
 fn add_system_mounts(
     builder: &mut NamespaceBuilder,
-    streams: DeviceStreams,
 ) -> (Arc<DeviceDirectory>, Arc<ProcessDirectory>) {
-    let devices = Arc::new(DeviceDirectory::new(streams));
+    let devices = Arc::new(DeviceDirectory::new());
     let own = Arc::new(ProcessDirectory::new());
     builder.mount_system("/dev", devices.clone());
     builder.mount_system("/proc", own.clone());

@@ -1,5 +1,6 @@
 //! `/dev`: null, zero, full, random, urandom, the standard streams, and `fd`.
 
+use std::any::Any;
 use std::io::IoSlice;
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Poll, Waker};
@@ -8,40 +9,11 @@ use holm_abi::{Errno, Fd, FileType, Received, RecvFlags, Rights, ShutdownFlags, 
 
 use super::node::{Interest, Readiness, Result, Stream};
 use super::synthetic::{Item, Synthetic};
+use crate::descriptor::Object;
 use crate::port::Entropy;
-use crate::process::{Process, StandardStreams};
+use crate::process::Process;
 
-/// The standard streams as `/dev` shows them, each with what may be done through it: to
-/// open a stream anew gives no right that the process was not given with it.
-#[derive(Debug, Default)]
-pub(crate) struct DeviceStreams([Option<Arc<dyn Stream>>; 3]);
-
-impl DeviceStreams {
-    /// The streams of a process that the host makes: in, out and out.
-    pub(crate) fn new(streams: &StandardStreams) -> DeviceStreams {
-        let mut shown = DeviceStreams::default();
-        let all = [
-            (Fd::STDIN, &streams.stdin, Rights::FD_READ),
-            (Fd::STDOUT, &streams.stdout, Rights::FD_WRITE),
-            (Fd::STDERR, &streams.stderr, Rights::FD_WRITE),
-        ];
-        for (fd, stream, rights) in all {
-            if let Some(stream) = stream {
-                shown.set(fd, stream.clone(), rights);
-            }
-        }
-        shown
-    }
-
-    /// Shows `stream` for a standard descriptor; any other descriptor has no name here.
-    pub(crate) fn set(&mut self, fd: Fd, stream: Arc<dyn Stream>, rights: Rights) {
-        if let Some(place) = self.0.get_mut(fd.0 as usize) {
-            *place = Some(Arc::new(Limited { stream, rights }));
-        }
-    }
-}
-
-/// A stream of which only some directions may be used.
+/// A standard stream opened anew: it gives no right that the descriptor has not.
 #[derive(Debug)]
 struct Limited {
     stream: Arc<dyn Stream>,
@@ -49,6 +21,23 @@ struct Limited {
 }
 
 impl Limited {
+    /// What the descriptor `fd` leads to, when it is a stream. Nothing is kept open by
+    /// `/dev` itself: a pipe must end when its last descriptor does.
+    fn standard(process: &Process, fd: Fd) -> Option<Arc<dyn Stream>> {
+        let table = crate::lock(&process.descriptors);
+        let entry = table.get(fd).ok()?;
+        let Object::Stream(stream) = &entry.open.object else { return None };
+        let any: &dyn Any = &**stream;
+        Some(Arc::new(match any.downcast_ref::<Limited>() {
+            // Not one around the other: a guest could stack them until the host's stack ends.
+            Some(limited) => Limited {
+                stream: limited.stream.clone(),
+                rights: limited.rights & entry.rights,
+            },
+            None => Limited { stream: stream.clone(), rights: entry.rights },
+        }))
+    }
+
     fn allow(&self, right: Rights) -> Result<()> {
         if self.rights.contains(right) { Ok(()) } else { Err(Errno::BadFd) }
     }
@@ -104,7 +93,6 @@ impl Stream for Limited {
 /// `/dev` of one process.
 #[derive(Debug)]
 pub(crate) struct DeviceDirectory {
-    streams: DeviceStreams,
     process: OnceLock<Weak<Process>>,
 }
 
@@ -112,8 +100,8 @@ const NAMES: &[&str] =
     &["fd", "full", "null", "random", "stderr", "stdin", "stdout", "urandom", "zero"];
 
 impl DeviceDirectory {
-    pub(crate) fn new(streams: DeviceStreams) -> DeviceDirectory {
-        DeviceDirectory { streams, process: OnceLock::new() }
+    pub(crate) fn new() -> DeviceDirectory {
+        DeviceDirectory { process: OnceLock::new() }
     }
 
     /// Tells the directory whose it is, once that process is there.
@@ -122,8 +110,12 @@ impl DeviceDirectory {
         let _ = self.process.set(Arc::downgrade(process));
     }
 
-    fn entropy(&self) -> Option<Arc<dyn Entropy>> {
-        Some(self.process.get()?.upgrade()?.kernel().entropy.clone())
+    fn process(&self) -> Option<Arc<Process>> {
+        self.process.get()?.upgrade()
+    }
+
+    fn standard(&self, fd: Fd) -> Option<Item> {
+        Some(Item::Stream(Limited::standard(&*self.process()?, fd)?))
     }
 }
 
@@ -142,10 +134,10 @@ impl Synthetic for DeviceDirectory {
             "null" => device(Kind::Null),
             "zero" => device(Kind::Zero),
             "full" => device(Kind::Full),
-            "random" | "urandom" => device(Kind::Random(self.entropy()?)),
-            "stdin" => Item::Stream(self.streams.0[0].clone()?),
-            "stdout" => Item::Stream(self.streams.0[1].clone()?),
-            "stderr" => Item::Stream(self.streams.0[2].clone()?),
+            "random" | "urandom" => device(Kind::Random(self.process()?.kernel().entropy.clone())),
+            "stdin" => self.standard(Fd::STDIN)?,
+            "stdout" => self.standard(Fd::STDOUT)?,
+            "stderr" => self.standard(Fd::STDERR)?,
             "fd" => Item::Symlink("../proc/self/fd".to_owned()),
             _ => return None,
         })
