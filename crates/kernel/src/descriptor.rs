@@ -206,11 +206,14 @@ impl DescriptorTable {
         self.entries.get_mut(fd.0 as usize).and_then(Option::as_mut).ok_or(Errno::BadFd)
     }
 
+    /// `EMFILE` at the limit.
+    pub(crate) fn check_room(&self) -> Result<()> {
+        if self.open < self.limit { Ok(()) } else { Err(Errno::TooManyFds) }
+    }
+
     /// Opens at the lowest free number. `EMFILE` at the limit.
     pub(crate) fn insert(&mut self, entry: Entry) -> Result<Fd> {
-        if self.open >= self.limit {
-            return Err(Errno::TooManyFds);
-        }
+        self.check_room()?;
         let at = (self.lowest_free..self.entries.len())
             .find(|at| self.entries[*at].is_none())
             .unwrap_or(self.entries.len().max(self.lowest_free));

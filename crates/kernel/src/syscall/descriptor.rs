@@ -11,15 +11,20 @@ use crate::vfs::node::Result;
 impl Task {
     /// Opens `entry` at the lowest free number; at the limit the refusal is noted.
     pub(crate) fn install(&self, entry: Entry) -> Result<Fd> {
-        let mut table = crate::lock(&self.process.descriptors);
-        let fd = table.insert(entry);
-        drop(table);
-        if fd == Err(Errno::TooManyFds) {
-            let limit = self.process.limits().descriptors;
-            let cause = Cause::Limit(Limit::Descriptors(limit));
-            self.process.deny(cause, None, Errno::TooManyFds);
-        }
-        fd
+        let fd = crate::lock(&self.process.descriptors).insert(entry);
+        fd.inspect_err(|errno| self.note_full_table(*errno))
+    }
+
+    /// `EMFILE`, noted, when there is no number left: asked before something is created,
+    /// cut or taken for a descriptor that could not be given, as Linux does.
+    pub(crate) fn check_room(&self) -> Result<()> {
+        let room = crate::lock(&self.process.descriptors).check_room();
+        room.inspect_err(|errno| self.note_full_table(*errno))
+    }
+
+    fn note_full_table(&self, errno: Errno) {
+        let limit = self.process.limits().descriptors;
+        self.process.deny(Cause::Limit(Limit::Descriptors(limit)), None, errno);
     }
 }
 

@@ -122,7 +122,11 @@ impl Task {
     /// `EROFS`, explained, unless the files of the mount at `place` may be changed.
     pub(crate) fn writable(&self, place: &Place, call: Syscall, path: &str) -> Result<()> {
         self.writable_mount(&place.mount, call, || match place.mount.origin {
-            Origin::Void => self.process.namespace().absolute(place, path),
+            // The walk has come to `place`: what is left of the path is its last name.
+            Origin::Void => {
+                let name = path.trim_end_matches('/').rsplit('/').next().unwrap_or(path);
+                self.process.namespace().absolute(place, name)
+            }
             _ => path.to_owned(),
         })
     }
@@ -454,6 +458,7 @@ pub(crate) fn path_open(
     if create && open.contains(OpenFlags::DIRECTORY) {
         return done(Err(Errno::Invalid));
     }
+    task.check_room()?;
     // A descriptor never has more than the one that it was opened through lets through.
     let rights = rights & most;
     let write = rights.contains(Rights::FD_WRITE);

@@ -33,6 +33,7 @@ pub(crate) fn sock_accept(task: &mut Task, fd: Fd, flags: FdFlags) -> SysResult<
     let Object::Listener(listener) = &open.object else {
         return done(Err(Errno::Invalid));
     };
+    task.check_room()?;
     open.blocking(listener.accept(&task.waker)).map(|accepted| {
         let open = OpenFile::new(Object::Stream(accepted?), flags);
         task.install(Entry::new(open, Rights::SOCKET, Rights::NONE))
