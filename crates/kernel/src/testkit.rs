@@ -2,8 +2,10 @@
 
 pub mod backend;
 pub mod clock;
+pub mod host;
 pub mod model;
 pub mod random;
+pub mod scenario;
 pub mod simulate;
 
 pub use clock::StepClock;
