@@ -148,7 +148,11 @@ fn records_have_no_bytes_of_the_host_between_their_fields() {
     assert_eq!(call!(system.fd_prestat_get(TMP, RESULT)), DONE);
     assert_eq!(system.bytes(RESULT), [0, 0, 0, 0, 4, 0, 0, 0, 0xaa]);
     assert_eq!(call!(system.fd_prestat_dir_name(TMP, RESULT, 4)), DONE);
-    assert_eq!(system.bytes(RESULT), *b"/tmp\0");
+    assert_eq!(
+        system.bytes(RESULT),
+        *b"/tmp\x04",
+        "no NUL over what was there"
+    );
     assert_eq!(
         call!(system.fd_prestat_dir_name(TMP, RESULT, 3)),
         failed(Errno::NameTooLong)
