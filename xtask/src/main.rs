@@ -10,8 +10,10 @@
 mod cargo_deny;
 mod ci;
 mod command;
+mod conformance;
 mod docs;
 mod fuzz;
+mod guests;
 mod hello;
 mod lint;
 mod sessions;
@@ -41,10 +43,22 @@ const TASKS: &[Task] = &[
         run: hello::run,
     },
     Task {
+        name: "conformance",
+        arguments: "--suite DIR",
+        about: "run the official WASI suite against Holm",
+        run: conformance::run,
+    },
+    Task {
         name: "test",
         arguments: "[CARGO-TEST-ARGUMENT...]",
         about: "build the guests and run every test, the documents' sessions included",
         run: test::run,
+    },
+    Task {
+        name: "guests",
+        arguments: "[OPTION...]",
+        about: "build the programs that tests run; an unknown option lists what there is",
+        run: guests::run,
     },
     Task {
         name: "lint",
@@ -72,8 +86,8 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "ci",
-        arguments: "",
-        about: "everything that CI runs: lint, test, a short fuzz",
+        arguments: "[--suite DIR]",
+        about: "everything that CI runs: guests, lint, test, a short fuzz, the suite where given",
         run: ci::run,
     },
 ];

@@ -1,0 +1,3 @@
+module holm.example/guests
+
+go 1.24
