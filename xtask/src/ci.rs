@@ -2,20 +2,39 @@
 
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
-use crate::{fuzz, lint, test};
+use crate::{conformance, fuzz, guests, lint, test};
 
 /// Seconds that CI gives to each fuzz target.
 const FUZZ_SECONDS: &str = "15";
 
-/// Lints, tests, a short fuzz of every target and, where a suite is given, conformance.
-pub(crate) fn run(_arguments: &[String]) -> Result<()> {
+/// Where a checkout of the official suite lies, when no option says so.
+const SUITE: &str = "HOLM_WASI_TESTSUITE";
+
+/// Guests, lints, tests, a short fuzz of every target and, where a suite is given, conformance.
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    let suite = match arguments {
+        [] => std::env::var(SUITE).ok(),
+        [option, folder] if option == "--suite" => Some(folder.clone()),
+        _ => bail!("usage: cargo xtask ci [--suite DIR]"),
+    };
+    // First what can be missing on a machine: its absence shows at once.
+    step("guests", || guests::run(&["--install".into()]))?;
     step("lint", || lint::run(&[]))?;
     step("test", || test::run(&[]))?;
     step("fuzz", || {
         fuzz::run(&["--seconds".into(), FUZZ_SECONDS.into()])
-    })
+    })?;
+    match suite {
+        Some(folder) => step("conformance", || {
+            conformance::run(&["--suite".into(), folder])
+        }),
+        None => {
+            eprintln!("ci: no conformance run: neither --suite nor {SUITE} names a checkout");
+            Ok(())
+        }
+    }
 }
 
 fn step(name: &str, run: impl FnOnce() -> Result<()>) -> Result<()> {

@@ -4,8 +4,8 @@
 //! `$ ` are commands, the lines below each are what it prints, both streams together. In
 //! that text `[..]` stands for anything within a line, and a line `...` for any number of
 //! lines. The blocks of a document share one folder, empty at first but for the files that
-//! markers name: `<!-- tested: hello.wasm notes.txt -->` brings them along from the folder
-//! of guests or from `docs/sessions/`.
+//! markers name: `<!-- tested: rust/hello.wasm notes.txt -->` brings `hello.wasm` along from
+//! the built guests, and `notes.txt` from `docs/sessions/`.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -147,7 +147,8 @@ fn play(session: &Session, folder: &Path, surroundings: &Surroundings) -> Result
                 session.line
             )
         })?;
-        std::fs::copy(source, folder.join(file))?;
+        let name = source.file_name().context("a file has a name")?;
+        std::fs::copy(source, folder.join(name))?;
     }
     let mut script = String::from("exec 2>&1\n");
     for step in &session.steps {

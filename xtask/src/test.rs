@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::command::{self, cargo};
+use crate::guests;
 use crate::sessions::{self, Surroundings};
 use crate::workspace::Workspace;
 
@@ -15,6 +16,7 @@ use crate::workspace::Workspace;
 /// Arguments are passed on to `cargo test`; with any, the sessions are left out.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let started = Instant::now();
+    guests::run(&[])?;
     let mut totals = cargo_test(arguments)?;
     if arguments.is_empty() {
         totals.passed += run_sessions()?;
