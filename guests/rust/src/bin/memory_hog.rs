@@ -9,9 +9,8 @@ fn main() {
         .nth(1)
         .and_then(|text| text.parse().ok())
         .unwrap_or(usize::MAX);
-    let mut held: Vec<Vec<u8>> = Vec::new();
     // Room for the list itself is taken first, so that only a block of a MiB can be what fails.
-    held.reserve(4096);
+    let mut held: Vec<Vec<u8>> = Vec::with_capacity(4096);
     while held.len() < wanted {
         let mut block = Vec::new();
         if block.try_reserve_exact(MIB).is_err() {

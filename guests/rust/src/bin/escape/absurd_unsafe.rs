@@ -164,6 +164,10 @@ fn sizes(report: &mut Report, fd: u32) {
         );
     }
     // One read larger than any host buffer should be: a short read, not a failure and not a dead host.
+    #[allow(
+        clippy::slow_vector_initialization,
+        reason = "the memory may be refused, which `vec!` would not survive"
+    )]
     let mut large = Vec::new();
     if large.try_reserve_exact(256 * MIB).is_ok() {
         large.resize(256 * MIB, 0);
