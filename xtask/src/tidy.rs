@@ -186,11 +186,13 @@ impl Tree {
     }
 
     /// Rust sources of the project itself: its crates, tools, tests, benchmarks and fuzz
-    /// targets, and not the guests, which are programs under test.
+    /// targets, and not the guests and fixtures, which are programs under test.
     fn rust(&self) -> impl Iterator<Item = &File> {
-        self.files
-            .iter()
-            .filter(|file| file.path.ends_with(".rs") && !file.path.starts_with("guests/"))
+        self.files.iter().filter(|file| {
+            let under_test =
+                file.path.starts_with("guests/") || file.path.contains("/tests/fixtures/");
+            file.path.ends_with(".rs") && !under_test
+        })
     }
 }
 

@@ -84,6 +84,8 @@ pub(super) fn tagline(tree: &Tree) -> Vec<Finding> {
     tree.files
         .iter()
         .filter(|file| file.path.ends_with(".rs"))
+        // Traces name the lines of a fixture.
+        .filter(|file| !file.path.contains("/tests/fixtures/"))
         .filter(bad)
         .map(|file| {
             Finding::new(

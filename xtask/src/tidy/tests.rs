@@ -245,7 +245,9 @@ fn unsafe_stands_where_its_name_says() {
     assert!(check("unsafe-files", &[("a.rs", code)]).is_empty());
     let real = "fn a() {\n    unsafe { b() }\n}\n";
     assert!(check("unsafe-files", &[("a_unsafe.rs", real)]).is_empty());
-    assert!(check("unsafe-files", &[("guests/rust/src/a.rs", real)]).is_empty());
+    for under_test in ["guests/rust/src/a.rs", "crates/a/tests/fixtures/b.rs"] {
+        assert!(check("unsafe-files", &[(under_test, real)]).is_empty());
+    }
     assert_eq!(
         check("unsafe-files", &[("a.rs", real)]),
         ["a.rs:2: `unsafe` in a file that does not say so in its name"]
