@@ -32,3 +32,21 @@ pub trait Entropy: Debug + Send + Sync {
     /// `EIO` when the host has no randomness to give.
     fn fill(&self, buffer: &mut [u8]) -> Result<(), Errno>;
 }
+
+impl<C: Clock + ?Sized> Clock for std::sync::Arc<C> {
+    fn monotonic_ns(&self) -> u64 {
+        (**self).monotonic_ns()
+    }
+    fn realtime_ns(&self) -> u64 {
+        (**self).realtime_ns()
+    }
+    fn resolution_ns(&self) -> u64 {
+        (**self).resolution_ns()
+    }
+    fn thread_cpu_ns(&self) -> Option<u64> {
+        (**self).thread_cpu_ns()
+    }
+    fn jump_to(&self, deadline_ns: u64) -> bool {
+        (**self).jump_to(deadline_ns)
+    }
+}

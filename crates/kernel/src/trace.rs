@@ -12,8 +12,14 @@ use holm_abi::{
     Subscription, Syscall, Whence,
 };
 
+use crate::process::Process;
+
 /// Whoever wants to see system calls.
 pub trait Observer: Debug + Send + Sync {
+    /// A process that is observed is about to run.
+    fn started(&self, process: &Process) {
+        let _ = process;
+    }
     /// A call has completed. Called on the guest's thread: be quick.
     fn completed(&self, event: &TraceEvent<'_>);
 }

@@ -1,0 +1,77 @@
+//! Apps: folders with a `holm.toml`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use holm_os::package::manifest::{MANIFEST_BYTES_MAX, Manifest, ManifestError};
+
+use crate::error::CommandError;
+use crate::exit;
+
+/// The file that makes a folder an app.
+const MANIFEST: &str = "holm.toml";
+
+/// An app, as it lies on the disk.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) folder: PathBuf,
+    pub(crate) manifest: Manifest,
+}
+
+impl App {
+    /// The app in a folder; `None` when `path` is no folder.
+    pub(crate) fn open(path: &Path) -> Result<Option<App>, CommandError> {
+        if !path.is_dir() {
+            return Ok(None);
+        }
+        let file = path.join(MANIFEST);
+        let size = match fs::metadata(&file) {
+            Ok(metadata) => metadata.len(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(CommandError::new(
+                    exit::NOT_RUNNABLE,
+                    format_args!("{} is a directory without a {MANIFEST}", path.display()),
+                )
+                .hint("name the .wasm file in it, or write a holm.toml (`holm run --learn holm.toml FILE` does)"));
+            }
+            Err(error) => {
+                return Err(CommandError::failed(format_args!("{}: {error}", file.display())));
+            }
+        };
+        if size > MANIFEST_BYTES_MAX as u64 {
+            return Err(CommandError::new(
+                exit::NOT_RUNNABLE,
+                format_args!("{} is larger than 1 MiB: it cannot be a manifest", file.display()),
+            ));
+        }
+        let text = fs::read_to_string(&file)
+            .map_err(|error| CommandError::new(exit::NOT_RUNNABLE, format_args!("{}: {error}", file.display())))?;
+        let manifest =
+            Manifest::parse(&text).map_err(|error| CommandError::rendered(exit::NOT_RUNNABLE, render(&file, &text, &error)))?;
+        Ok(Some(App { folder: path.to_owned(), manifest }))
+    }
+
+    /// The program's file.
+    pub(crate) fn program(&self) -> PathBuf {
+        self.folder.join(&self.manifest.app.program)
+    }
+}
+
+/// Every problem of a manifest, with the lines it is on.
+fn render(file: &Path, text: &str, error: &ManifestError) -> String {
+    let name = file.display().to_string();
+    let mut report = String::new();
+    for problem in error.problems() {
+        let span = problem.span.clone();
+        let mut group = Level::ERROR.primary_title(problem.message.as_str()).element(
+            Snippet::source(text).path(&name).annotation(AnnotationKind::Primary.span(span)),
+        );
+        if let Some(help) = &problem.help {
+            group = group.element(Level::HELP.message(help.as_str()));
+        }
+        report.push_str(&Renderer::plain().render(&[group]));
+        report.push('\n');
+    }
+    report
+}

@@ -1,0 +1,268 @@
+//! `--learn`: runs a program and writes down what it turned out to need.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use holm_os::Finished;
+use holm_os::abi::{Errno, Fd, Syscall};
+use holm_os::engine::Program;
+use holm_os::kernel::{Answer, Argument, Cause, Mount, Observer, Origin, TraceEvent};
+use holm_os::package::grant::{Access, ListenAddress, Lock, LockedSource};
+use holm_os::package::guest_path::GuestPath;
+use holm_os::package::manifest::{Manifest, TemporaryNeed};
+
+use crate::app::App;
+use crate::ask::write_atomically;
+use crate::error::CommandError;
+use crate::run;
+
+/// Watches what a program uses of what it was granted.
+#[derive(Debug, Default)]
+pub(crate) struct Learner {
+    used: Mutex<Used>,
+}
+
+#[derive(Debug, Default)]
+struct Used {
+    /// Absolute guest path of each open directory.
+    directories: BTreeMap<Fd, String>,
+    /// Deepest use of each path: whether something there was changed.
+    paths: BTreeMap<String, bool>,
+    environment: bool,
+    stdin: bool,
+    stdout: bool,
+    stderr: bool,
+    accepts: bool,
+}
+
+impl Learner {
+    pub(crate) fn new() -> Learner {
+        Learner::default()
+    }
+
+    /// Writes the smallest `holm.toml` under which the run would have gone the same way.
+    pub(crate) fn write(
+        &self,
+        file: &Path,
+        finished: &Finished,
+        program: &Program,
+        app: Option<&App>,
+        lock: &Lock,
+    ) -> Result<(), CommandError> {
+        let manifest = self.manifest(file, finished, program, app, lock);
+        write_atomically(file, &manifest.to_toml()).map_err(|error| {
+            CommandError::failed(format_args!(
+                "the needs cannot be written to {}: {error}",
+                file.display()
+            ))
+        })?;
+        eprintln!("holm: what the program used is written to {}", file.display());
+        let refused = finished
+            .process
+            .denials()
+            .iter()
+            .filter(|denial| !matches!(denial.cause, Cause::NothingMounted { write: false, .. }))
+            .count();
+        if refused > 0 {
+            eprintln!("holm: {refused} thing(s) were refused and are not in it; grant them and learn again");
+        }
+        Ok(())
+    }
+
+    fn manifest(
+        &self,
+        file: &Path,
+        finished: &Finished,
+        program: &Program,
+        app: Option<&App>,
+        lock: &Lock,
+    ) -> Manifest {
+        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
+        let path = program.path().map_or_else(
+            || program.name().to_owned(),
+            |path| run::relative_to(path, folder).to_string_lossy().into_owned(),
+        );
+        let name = Path::new(program.name()).file_stem().map_or_else(
+            || "app".to_owned(),
+            |stem| stem.to_string_lossy().into_owned(),
+        );
+        let mut manifest = match app {
+            Some(app) => Manifest { app: app.manifest.app.clone(), ..Manifest::of_program(&name, &path) },
+            None => Manifest::of_program(&name, &path),
+        };
+        manifest.needs.stdin = used.stdin;
+        manifest.needs.stdout = used.stdout;
+        manifest.needs.stderr = used.stderr;
+        for mount in finished.process.namespace().granted() {
+            let Some(write) = used.of_mount(mount, finished) else { continue };
+            let Origin::Granted(guest) = &mount.origin else { continue };
+            let Ok(guest) = GuestPath::new(guest) else { continue };
+            if mount.source == "memory" {
+                manifest.needs.tmp = Some(TemporaryNeed {
+                    guest,
+                    size: temporary_bytes(lock, &mount.path),
+                    why: None,
+                    optional: false,
+                });
+            } else {
+                let access = if write { Access::ReadWrite } else { Access::ReadOnly };
+                manifest.needs.use_directory(&guest, access, Some(&mount.source));
+            }
+        }
+        if used.environment {
+            for (name, _) in finished.process.environment() {
+                manifest.needs.use_variable(name);
+            }
+        }
+        if used.accepts {
+            for address in &finished.listening {
+                if let Ok(address) = ListenAddress::parse(&address.to_string()) {
+                    manifest.needs.use_listen(address);
+                }
+            }
+        }
+        manifest
+    }
+}
+
+impl Used {
+    /// Whether a mount was used, and then whether it was changed: a path belongs to the
+    /// deepest mount that holds it.
+    fn of_mount(&self, mount: &Mount, finished: &Finished) -> Option<bool> {
+        let mut answer = None;
+        for (path, write) in &self.paths {
+            let holder = finished
+                .process
+                .namespace()
+                .mounts()
+                .filter(|candidate| holds(&candidate.path, path))
+                .max_by_key(|candidate| candidate.path.len());
+            if holder.is_some_and(|holder| holder.path == mount.path) {
+                answer = Some(answer.unwrap_or(false) | *write);
+            }
+        }
+        answer
+    }
+
+    fn absolute(&self, fd: Fd, path: &str) -> Option<String> {
+        let base = self.directories.get(&fd)?;
+        let mut names: Vec<&str> = base.split('/').filter(|name| !name.is_empty()).collect();
+        for name in path.split('/') {
+            match name {
+                "" | "." => {}
+                ".." => drop(names.pop()),
+                name => names.push(name),
+            }
+        }
+        Some(format!("/{}", names.join("/")))
+    }
+
+    fn touch(&mut self, fd: Fd, path: &str, write: bool) {
+        if let Some(path) = self.absolute(fd, path) {
+            *self.paths.entry(path).or_insert(false) |= write;
+        }
+    }
+}
+
+/// Size of the memory that was granted at a mount point.
+fn temporary_bytes(lock: &Lock, place: &str) -> u64 {
+    lock.mounts
+        .iter()
+        .filter(|mount| mount.guest.place().trim_start_matches('/') == place.trim_start_matches('/'))
+        .find_map(|mount| match mount.source {
+            LockedSource::Temporary { size } => Some(size),
+            _ => None,
+        })
+        .unwrap_or(64 << 20)
+}
+
+fn holds(mount: &str, path: &str) -> bool {
+    let mount = mount.trim_end_matches('/');
+    path.strip_prefix(mount).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+impl Observer for Learner {
+    fn started(&self, process: &holm_os::kernel::Process) {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.directories.extend(process.granted_directories());
+    }
+
+    fn completed(&self, event: &TraceEvent<'_>) {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(event.outcome, Err(errno) if errno != Errno::NoEntry) {
+            return;
+        }
+        let fd = |at: usize| match event.arguments.get(at) {
+            Some(Argument::Fd(fd)) => Some(*fd),
+            _ => None,
+        };
+        let text = |at: usize| match event.arguments.get(at) {
+            Some(Argument::Text(text)) => *text,
+            _ => "",
+        };
+        match event.call {
+            Syscall::EnvironGet => used.environment = true,
+            Syscall::SockAccept => used.accepts = true,
+            Syscall::FdRead if fd(0) == Some(Fd::STDIN) => used.stdin = true,
+            Syscall::FdWrite if fd(0) == Some(Fd::STDOUT) => used.stdout = true,
+            Syscall::FdWrite if fd(0) == Some(Fd::STDERR) => used.stderr = true,
+            Syscall::FdReaddir => {
+                if let Some(fd) = fd(0) {
+                    used.touch(fd, ".", false);
+                }
+            }
+            Syscall::PathOpen => {
+                let Some(base) = fd(0) else { return };
+                let named = |at: usize| match event.arguments.get(at) {
+                    Some(Argument::Named(value)) => value.to_string(),
+                    _ => String::new(),
+                };
+                let write = named(4).split('|').any(|right| right == "FD_WRITE")
+                    || named(3).split('|').any(|flag| flag == "CREATE" || flag == "TRUNCATE")
+                    || named(4) == "ALL";
+                used.touch(base, text(2), write && event.outcome.is_ok());
+                if let Ok(Answer::Number(opened)) = event.outcome
+                    && let Ok(opened) = u32::try_from(opened)
+                    && let Some(path) = used.absolute(base, text(2))
+                {
+                    used.directories.insert(Fd(opened), path);
+                }
+            }
+            Syscall::PathFilestatGet => fd(0).into_iter().for_each(|fd| used.touch(fd, text(2), false)),
+            Syscall::PathReadlink => fd(0).into_iter().for_each(|fd| used.touch(fd, text(1), false)),
+            Syscall::PathFilestatSetTimes => {
+                fd(0).into_iter().for_each(|fd| used.touch(fd, text(2), true));
+            }
+            Syscall::PathCreateDirectory
+            | Syscall::PathRemoveDirectory
+            | Syscall::PathUnlinkFile => {
+                fd(0).into_iter().for_each(|fd| used.touch(fd, text(1), true));
+            }
+            Syscall::PathSymlink => fd(1).into_iter().for_each(|fd| used.touch(fd, text(2), true)),
+            Syscall::PathRename => {
+                fd(0).into_iter().for_each(|fd| used.touch(fd, text(1), true));
+                fd(2).into_iter().for_each(|fd| used.touch(fd, text(3), true));
+            }
+            Syscall::PathLink => {
+                fd(0).into_iter().for_each(|fd| used.touch(fd, text(2), true));
+                fd(3).into_iter().for_each(|fd| used.touch(fd, text(4), true));
+            }
+            Syscall::FdRenumber => {
+                if let (Some(from), Some(to)) = (fd(0), fd(1))
+                    && let Some(path) = used.directories.remove(&from)
+                {
+                    used.directories.insert(to, path);
+                }
+            }
+            Syscall::FdClose => {
+                if let Some(fd) = fd(0) {
+                    used.directories.remove(&fd);
+                }
+            }
+            _ => {}
+        }
+    }
+}

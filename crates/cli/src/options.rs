@@ -1,0 +1,213 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::trace::Format;
+
+/// Holm runs WebAssembly programs, each in an operating system of its own.
+///
+/// A program holds its arguments, standard input, output and error, and nothing else until
+/// it is granted. What it was refused is explained when it ends.
+#[derive(Debug, Parser)]
+#[command(name = "holm", version, max_term_width = 100)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a program, or an app (a folder with a holm.toml)
+    Run(Box<RunOptions>),
+    /// Say what a program is, and what it will ask for
+    Inspect(InspectOptions),
+    /// List or remove compiled code
+    Cache(CacheOptions),
+    /// List or forget remembered answers
+    Grants(GrantsOptions),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: the program's own; 2 wrong command line, 124 timed out, \
+    125 not granted, 126 cannot be run, 127 no such file, 134 trapped, 152 out of CPU time, \
+    128+N ended by signal N, 1 anything else.")]
+pub(crate) struct RunOptions {
+    /// The program (.wasm, .wat) or the app's folder
+    #[arg(value_name = "PROGRAM")]
+    pub(crate) program: PathBuf,
+    /// The program's arguments
+    #[arg(
+        value_name = "ARGS",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub(crate) arguments: Vec<OsString>,
+
+    #[command(flatten)]
+    pub(crate) grant: GrantOptions,
+    #[command(flatten)]
+    pub(crate) limit: LimitOptions,
+    #[command(flatten)]
+    pub(crate) see: SeeOptions,
+
+    /// Call this export instead of the program's start, with ARGS as its arguments
+    #[arg(long, value_name = "NAME")]
+    pub(crate) invoke: Option<String>,
+    /// Name of the program as it sees it (argument 0) [default: the file's name]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) argv0: Option<String>,
+    /// How to compile: `auto` starts with quick code and optimises in the background
+    #[arg(long, value_enum, value_name = "TIER", default_value_t = Tier::Auto)]
+    pub(crate) tier: Tier,
+    /// Keep no compiled code
+    #[arg(long)]
+    pub(crate) no_cache: bool,
+}
+
+/// What the program is given.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Grants")]
+pub(crate) struct GrantOptions {
+    /// Files of a host directory; `cow` changes a copy that is gone at the end [default access: rw]
+    #[arg(long = "dir", value_name = "HOST[::GUEST][:ro|:rw|:cow]")]
+    pub(crate) directories: Vec<String>,
+    /// Files of an archive (tar, tar.gz, tar.zst, zip), read-only
+    #[arg(long = "mount", value_name = "ARCHIVE::GUEST")]
+    pub(crate) archives: Vec<String>,
+    /// A directory in memory, at /tmp
+    #[arg(long = "tmp", value_name = "SIZE[::GUEST]")]
+    pub(crate) temporaries: Vec<String>,
+    /// An environment variable: a new one, or one of yours passed on
+    #[arg(long = "env", value_name = "NAME[=VALUE]")]
+    pub(crate) variables: Vec<String>,
+    /// A socket that listens, from descriptor 3 on (after directories)
+    #[arg(long = "listen", value_name = "ADDRESS:PORT")]
+    pub(crate) listeners: Vec<String>,
+    /// How fine its clocks are: `coarse` has a step of 1 ms
+    #[arg(long, value_name = "fine|coarse")]
+    pub(crate) clock: Option<String>,
+    /// Terminal escape sequences pass to the terminal unfiltered
+    #[arg(long)]
+    pub(crate) terminal_escapes: bool,
+    /// Close standard input
+    #[arg(long)]
+    pub(crate) no_stdin: bool,
+    /// Close standard output
+    #[arg(long)]
+    pub(crate) no_stdout: bool,
+    /// Close standard error
+    #[arg(long)]
+    pub(crate) no_stderr: bool,
+    /// Make the run repeatable: a virtual clock, randomness from this seed, sorted directories
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) seed: Option<u64>,
+    /// Give an app what it needs without asking
+    #[arg(long)]
+    pub(crate) grant_needs: bool,
+}
+
+/// What the program may use in total.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct LimitOptions {
+    /// Memory of all kinds together [default: 4GiB]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory: Option<String>,
+    /// CPU time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) cpu: Option<String>,
+    /// Time from start to end
+    #[arg(long, value_name = "TIME")]
+    pub(crate) timeout: Option<String>,
+    /// Open descriptors [default: 1024]
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) max_fds: Option<String>,
+}
+
+/// What is seen of the run.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Seeing what happens")]
+pub(crate) struct SeeOptions {
+    /// Show each system call on standard error
+    #[arg(long, value_enum, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "text")]
+    pub(crate) trace: Option<Format>,
+    /// Write the trace to this file instead
+    #[arg(long, value_name = "FILE", requires = "trace")]
+    pub(crate) trace_file: Option<PathBuf>,
+    /// Say at the end what was used
+    #[arg(long)]
+    pub(crate) stats: bool,
+    /// Write the needs that the program turned out to have to this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) learn: Option<PathBuf>,
+    /// When the program traps, write a core dump to this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) coredump: Option<PathBuf>,
+    /// Do not explain refusals
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Tier {
+    /// Quick code at first, optimised code from the next run on
+    Auto,
+    /// Quick code
+    Baseline,
+    /// Optimised code, however long it takes
+    Optimised,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InspectOptions {
+    /// The program
+    #[arg(value_name = "PROGRAM")]
+    pub(crate) program: PathBuf,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CacheOptions {
+    #[command(subcommand)]
+    pub(crate) command: CacheCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CacheCommand {
+    /// List compiled code
+    Ls,
+    /// Remove all compiled code
+    Clean,
+    /// Optimise a program now, for the runs to come
+    Compile {
+        /// The program
+        #[arg(value_name = "PROGRAM")]
+        program: PathBuf,
+        /// Take only what processor time is left over by others
+        #[arg(long)]
+        background: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GrantsOptions {
+    #[command(subcommand)]
+    pub(crate) command: GrantsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum GrantsCommand {
+    /// List what is remembered
+    Ls,
+    /// Forget the answers given for an app
+    Forget {
+        /// The app's name
+        #[arg(value_name = "APP")]
+        app: String,
+    },
+}

@@ -1,0 +1,223 @@
+//! `holm run`.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use holm_os::engine::{Loaded, LoadError, Program, TierChoice};
+use holm_os::kernel::Process;
+use holm_os::package::grant::Lock;
+use holm_os::{Command, Failure, Finished, Interrupts, RunError, System, SystemOptions};
+
+use crate::app::App;
+use crate::error::{CommandError, shown};
+use crate::learn::Learner;
+use crate::options::{RunOptions, SeeOptions, Tier};
+use crate::trace::Tracer;
+use crate::{ask, cache, exit, grants, report, stats, trap};
+
+pub(crate) fn run(options: RunOptions) -> Result<u8, CommandError> {
+    let app = App::open(&options.program)?;
+    let path = app.as_ref().map_or_else(|| options.program.clone(), App::program);
+    let system = System::new(SystemOptions {
+        engine: cache::engine_config(options.no_cache, options.see.coredump.is_some()),
+        seed: options.grant.seed,
+    })
+    .map_err(CommandError::failed)?;
+    let program = system.open(&path).map_err(not_runnable)?;
+    let mut given = grants::given(&options.grant, &options.limit)?;
+    let lock = match &app {
+        Some(app) => ask::settle(
+            &app.manifest,
+            &app.folder,
+            || program.digest().map(|digest| digest.to_string()).map_err(not_runnable),
+            &mut given,
+            options.grant.grant_needs,
+        )?,
+        None => grants::lock(None, &given)?,
+    };
+
+    let mut command = system.command(&name(&options, app.as_ref(), &path));
+    let arguments = arguments(&options, app.as_ref())?;
+    match &options.invoke {
+        Some(export) => drop(command.invoke(export, &arguments)),
+        None => drop(command.args(&arguments)),
+    }
+    if let Some(app) = &app {
+        for (name, value) in &app.manifest.app.env {
+            command.env(name, value);
+        }
+    }
+    grants::hold(&mut command, &lock, app.as_ref().map(|app| app.folder.as_path()))?;
+    let watchers = Watchers::new(&options, &mut command)?;
+    command.tier(match options.tier {
+        Tier::Auto => TierChoice::Auto,
+        Tier::Baseline => TierChoice::Baseline,
+        Tier::Optimised => TierChoice::Optimised,
+    });
+    if options.see.coredump.is_some() {
+        command.core_dump();
+    }
+    command.on_quick_start(cache::optimise_in_background).on_start(pass_signals);
+    let finished = system.run(&program, command).map_err(|error| failed(&error))?;
+    let run = Run { program: &program, see: &options.see, app: app.as_ref(), lock: &lock };
+    run.finish(&finished, watchers.as_ref())?;
+    Ok(exit::of(finished.status))
+}
+
+/// Signals to `holm` end the program, so that what is to be said of it can still be said;
+/// the same signal a second time ends `holm` as well.
+fn pass_signals(process: &Arc<Process>, loaded: &Loaded) {
+    static INTERRUPTS: OnceLock<Interrupts> = OnceLock::new();
+    let (process, guest) = (process.clone(), loaded.interrupter());
+    let installed = Interrupts::install(move |signal| {
+        process.note_signal(signal);
+        guest.interrupt();
+    });
+    match installed {
+        // One process is run in the life of this one.
+        Ok(interrupts) => drop(INTERRUPTS.set(interrupts)),
+        Err(error) => eprintln!("holm: signals end holm at once: {error}"),
+    }
+}
+
+/// What the program is called: as the person says, or by its file.
+fn name(options: &RunOptions, app: Option<&App>, path: &Path) -> String {
+    if let Some(name) = &options.argv0 {
+        return name.clone();
+    }
+    if let Some(app) = app {
+        return app.manifest.app.name.clone();
+    }
+    path.file_name().map_or_else(|| "program".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+fn arguments(options: &RunOptions, app: Option<&App>) -> Result<Vec<String>, CommandError> {
+    let mut arguments = app.map_or_else(Vec::new, |app| app.manifest.app.args.clone());
+    for (at, argument) in options.arguments.iter().enumerate() {
+        let text = argument.to_str().ok_or_else(|| {
+            CommandError::usage(format_args!(
+                "argument {} ({:?}) is not UTF-8, which WASI programs cannot receive",
+                at + 1,
+                argument
+            ))
+        })?;
+        arguments.push(text.to_owned());
+    }
+    Ok(arguments)
+}
+
+/// Who sees the program's system calls.
+#[derive(Debug)]
+pub(crate) struct Watchers {
+    tracer: Option<Arc<Tracer>>,
+    learner: Option<Arc<Learner>>,
+}
+
+impl Watchers {
+    fn new(options: &RunOptions, command: &mut Command) -> Result<Option<Watchers>, CommandError> {
+        let tracer = match options.see.trace {
+            None => None,
+            Some(format) => {
+                let output: Box<dyn Write + Send> = match &options.see.trace_file {
+                    None => Box::new(io::stderr()),
+                    Some(path) => Box::new(File::create(path).map_err(|error| {
+                        CommandError::failed(format_args!(
+                            "the trace cannot be written to {}: {error}",
+                            path.display()
+                        ))
+                    })?),
+                };
+                Some(Arc::new(Tracer::new(format, output)))
+            }
+        };
+        let learner = options.see.learn.as_ref().map(|_| Arc::new(Learner::new()));
+        if let Some(tracer) = &tracer {
+            command.observer(tracer.clone());
+        }
+        if let Some(learner) = &learner {
+            command.observer(learner.clone());
+        }
+        Ok((tracer.is_some() || learner.is_some()).then_some(Watchers { tracer, learner }))
+    }
+}
+
+/// A run that is over, as far as it is to be told.
+struct Run<'a> {
+    program: &'a Program,
+    see: &'a SeeOptions,
+    app: Option<&'a App>,
+    lock: &'a Lock,
+}
+
+impl Run<'_> {
+    /// Says and writes what is to be said and written once the program has ended.
+    fn finish(&self, finished: &Finished, watchers: Option<&Watchers>) -> Result<(), CommandError> {
+        if let Some(tracer) = watchers.and_then(|watchers| watchers.tracer.as_ref()) {
+            tracer.note(&finished.status.to_string());
+        }
+        if let Some(failure) = &finished.failure {
+            self.tell(failure)?;
+        }
+        for line in &finished.results {
+            println!("{line}");
+        }
+        if !self.see.quiet {
+            if let Some(note) = &finished.note {
+                eprintln!("holm: {note}");
+            }
+            report::denials(finished);
+        }
+        if self.see.stats {
+            stats::print(finished);
+        }
+        if let (Some(path), Some(learner)) =
+            (&self.see.learn, watchers.and_then(|watchers| watchers.learner.as_ref()))
+        {
+            learner.write(path, finished, self.program, self.app, self.lock)?;
+        }
+        Ok(())
+    }
+
+    fn tell(&self, failure: &Failure) -> Result<(), CommandError> {
+        eprint!("{}", trap::render(&failure.report));
+        let (Some(path), Some(dump)) = (&self.see.coredump, &failure.core_dump) else {
+            return Ok(());
+        };
+        std::fs::write(path, dump).map_err(|error| {
+            CommandError::failed(format_args!(
+                "the core dump cannot be written to {}: {error}",
+                path.display()
+            ))
+        })?;
+        eprintln!("holm: core dump written to {}", path.display());
+        Ok(())
+    }
+}
+
+pub(crate) fn not_runnable(error: LoadError) -> CommandError {
+    let code = match &error {
+        LoadError::NotFound { .. } => exit::NOT_FOUND,
+        _ => exit::NOT_RUNNABLE,
+    };
+    CommandError::new(code, shown(&error.to_string()))
+}
+
+fn failed(error: &RunError) -> CommandError {
+    let code = match error {
+        RunError::Load(LoadError::NotFound { .. }) => exit::NOT_FOUND,
+        RunError::Load(_) | RunError::Start(_) => exit::NOT_RUNNABLE,
+        RunError::Spawn(_) => exit::USAGE,
+        _ => exit::FAILED,
+    };
+    CommandError::new(code, shown(&error.to_string()))
+}
+
+/// The path of a program as `holm.toml` names it, relative to the folder of that file.
+pub(crate) fn relative_to(path: &Path, folder: &Path) -> PathBuf {
+    let (Ok(path_full), Ok(folder_full)) = (path.canonicalize(), folder.canonicalize()) else {
+        return path.to_owned();
+    };
+    path_full.strip_prefix(&folder_full).map_or_else(|_| path.to_owned(), Path::to_path_buf)
+}

@@ -1,0 +1,160 @@
+//! `--trace`: system calls as they complete, for people (like strace) or for machines.
+
+use std::fmt::Write as _;
+use std::io::{self, LineWriter, Write};
+use std::sync::{Mutex, PoisonError};
+
+use holm_os::kernel::{Answer, Argument, Observer, TraceEvent};
+use serde_json::{Map, Value, json};
+
+/// How a trace is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// One line a call, as strace writes them.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Writes each call as it completes.
+pub(crate) struct Tracer {
+    format: Format,
+    output: Mutex<LineWriter<Box<dyn Write + Send>>>,
+}
+
+impl std::fmt::Debug for Tracer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tracer").field("format", &self.format).finish_non_exhaustive()
+    }
+}
+
+/// Bytes of data shown of each buffer, as strace's `-s` has it.
+const DATA_SHOWN: usize = 32;
+
+impl Tracer {
+    pub(crate) fn new(format: Format, output: Box<dyn Write + Send>) -> Tracer {
+        Tracer { format, output: Mutex::new(LineWriter::new(output)) }
+    }
+
+    /// Writes a line about the whole run, such as its end.
+    pub(crate) fn note(&self, text: &str) {
+        match self.format {
+            Format::Text => self.line(&format!("+++ {text} +++")),
+            Format::Json => self.line(&json!({ "note": text }).to_string()),
+        }
+    }
+
+    fn line(&self, line: &str) {
+        let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
+        // A trace that cannot be written (a closed pipe) must not end the program.
+        let _: io::Result<()> = writeln!(output, "{line}");
+    }
+}
+
+impl Observer for Tracer {
+    fn completed(&self, event: &TraceEvent<'_>) {
+        match self.format {
+            Format::Text => self.line(&text(event)),
+            Format::Json => self.line(&object(event).to_string()),
+        }
+    }
+}
+
+/// How many of the bytes or records of an out buffer count: what the call answered.
+fn filled(event: &TraceEvent<'_>, length: usize) -> usize {
+    match event.outcome {
+        Ok(Answer::Number(number)) => usize::try_from(number).unwrap_or(length).min(length),
+        Ok(_) => length,
+        Err(_) => 0,
+    }
+}
+
+fn text(event: &TraceEvent<'_>) -> String {
+    let mut line = String::with_capacity(96);
+    let _ = write!(line, "[{}] {}(", event.pid, event.call.name());
+    for (at, argument) in event.arguments.iter().enumerate() {
+        if at > 0 {
+            line.push_str(", ");
+        }
+        let _ = match argument {
+            Argument::DataIn(data) => {
+                let shown: Vec<u8> =
+                    data.iter().flat_map(|slice| slice.iter()).take(DATA_SHOWN + 1).copied().collect();
+                let total: usize = data.iter().map(|slice| slice.len()).sum();
+                write!(line, "{}, {total}", quoted(&shown))
+            }
+            Argument::DataOut(buffer) => {
+                write!(line, "{}, {}", quoted(&buffer[..filled(event, buffer.len())]), buffer.len())
+            }
+            Argument::Events(list) => write!(line, "{:?}", &list[..filled(event, list.len())]),
+            other => write!(line, "{other:?}"),
+        };
+    }
+    let _ = match &event.outcome {
+        Ok(Answer::Unit) => write!(line, ") = 0"),
+        Ok(Answer::Number(number)) => write!(line, ") = {number}"),
+        Ok(Answer::Record(record)) => write!(line, ") = {record:?}"),
+        Err(errno) => write!(line, ") = -1 {} ({})", errno.name(), errno.words()),
+    };
+    let _ = write!(
+        line,
+        " <{}.{:09}>",
+        event.elapsed_ns / 1_000_000_000,
+        event.elapsed_ns % 1_000_000_000
+    );
+    line
+}
+
+/// Bytes as a string in quotes, cut with `...`; what is not printable is escaped, so that a
+/// trace shown on a terminal does nothing to it.
+fn quoted(bytes: &[u8]) -> String {
+    let cut = bytes.len() > DATA_SHOWN;
+    let shown = &bytes[..bytes.len().min(DATA_SHOWN)];
+    format!("\"{}\"{}", shown.escape_ascii(), if cut { "..." } else { "" })
+}
+
+fn object(event: &TraceEvent<'_>) -> Value {
+    let mut arguments = Map::new();
+    for (parameter, argument) in event.call.descriptor().parameters.iter().zip(event.arguments) {
+        let value = match argument {
+            Argument::Fd(fd) => json!(fd.0),
+            Argument::Unsigned(number) => json!(number),
+            Argument::Signed(number) => json!(number),
+            Argument::Text(text) => json!(text),
+            Argument::Named(value) => json!(value.to_string()),
+            Argument::DataIn(data) => {
+                let bytes: Vec<u8> =
+                    data.iter().flat_map(|slice| slice.iter()).take(DATA_SHOWN).copied().collect();
+                let total: usize = data.iter().map(|slice| slice.len()).sum();
+                json!({ "bytes": total, "start": bytes.escape_ascii().to_string() })
+            }
+            Argument::DataOut(buffer) => {
+                let shown = &buffer[..filled(event, buffer.len()).min(DATA_SHOWN)];
+                json!({ "room": buffer.len(), "start": shown.escape_ascii().to_string() })
+            }
+            Argument::Subscriptions(list) => {
+                json!(list.iter().map(|one| format!("{one:?}")).collect::<Vec<_>>())
+            }
+            Argument::Events(list) => {
+                let shown = &list[..filled(event, list.len())];
+                json!(shown.iter().map(|one| format!("{one:?}")).collect::<Vec<_>>())
+            }
+        };
+        arguments.insert(parameter.name.to_owned(), value);
+    }
+    let (result, errno) = match &event.outcome {
+        Ok(Answer::Unit) => (json!(null), json!(null)),
+        Ok(Answer::Number(number)) => (json!(number), json!(null)),
+        Ok(Answer::Record(record)) => (json!(format!("{record:?}")), json!(null)),
+        Err(errno) => (json!(null), json!(errno.name())),
+    };
+    json!({
+        "pid": event.pid.0,
+        "call": event.call.name(),
+        "args": arguments,
+        "result": result,
+        "errno": errno,
+        "start_ns": event.started_ns,
+        "elapsed_ns": event.elapsed_ns,
+    })
+}

@@ -1,0 +1,340 @@
+//! A process in the making: what it will hold.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use holm_abi::Limits;
+use holm_engine::{Loaded, TierChoice};
+use holm_host_native::{CoarseClock, Escapes, HostDirectory, HostError, HostListener};
+use holm_kernel::port::Clock;
+use holm_kernel::vfs::memfs::{MemoryFs, Quota};
+use holm_kernel::vfs::overlayfs::OverlayFs;
+use holm_kernel::vfs::{Directory, Stream};
+use holm_kernel::{
+    Access as MountAccess, ListenerSpec, MountError, Observer, Process, ProcessSpec,
+    StandardStreams,
+};
+
+use crate::image::{self, ArchiveError};
+use crate::observers::Observers;
+use crate::run::{OnQuickStart, OnStart};
+use crate::stdio::Stdio;
+
+/// What a process may do with a directory of the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Read it.
+    ReadOnly,
+    /// Read and change it.
+    ReadWrite,
+    /// Read it and change a copy in memory, which is gone when the process ends.
+    CopyOnWrite,
+}
+
+/// Why something cannot be given to a process.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommandError {
+    /// A directory, stream or socket of the host cannot be used.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// It cannot be mounted there.
+    #[error(transparent)]
+    Mount(#[from] MountError),
+    /// An archive cannot be used.
+    #[error("{path}: {source}")]
+    Archive {
+        /// The archive.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: ArchiveError,
+    },
+}
+
+/// Bytes of changes that a copy-on-write mount keeps, unless the caller says otherwise.
+const COPY_BYTES_DEFAULT: u64 = 1 << 30;
+/// Files that a memory file system has for each MiB of quota, and at least.
+const INODES_PER_MIB: u64 = 1 << 10;
+const INODES_MIN: u64 = 1 << 12;
+/// Step of a coarse clock: too coarse to time a cache line, fine enough for a time-out.
+const COARSE_NS: u64 = 1_000_000;
+
+/// A process in the making.
+pub struct Command {
+    pub(crate) spec: ProcessSpec,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) stdin: Stdio,
+    pub(crate) stdout: Stdio,
+    pub(crate) stderr: Stdio,
+    pub(crate) invoke: Option<String>,
+    pub(crate) invoke_arguments: Vec<String>,
+    pub(crate) core_dump: bool,
+    pub(crate) tier: TierChoice,
+    pub(crate) listening: Vec<SocketAddr>,
+    pub(crate) on_start: Option<OnStart>,
+    pub(crate) on_quick_start: Option<OnQuickStart>,
+    observers: Vec<Arc<dyn Observer>>,
+}
+
+impl std::fmt::Debug for Command {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Command").field("spec", &self.spec).finish_non_exhaustive()
+    }
+}
+
+impl Command {
+    pub(crate) fn new(program: &str, clock: Arc<dyn Clock>) -> Command {
+        let spec = ProcessSpec {
+            program: program.to_owned(),
+            arguments: vec![program.to_owned()],
+            ..ProcessSpec::default()
+        };
+        Command {
+            spec,
+            clock,
+            stdin: Stdio::Closed,
+            stdout: Stdio::Closed,
+            stderr: Stdio::Closed,
+            invoke: None,
+            invoke_arguments: Vec::new(),
+            core_dump: false,
+            tier: TierChoice::Auto,
+            listening: Vec::new(),
+            on_start: None,
+            on_quick_start: None,
+            observers: Vec::new(),
+        }
+    }
+
+    /// Adds an argument.
+    pub fn arg(&mut self, argument: &str) -> &mut Command {
+        self.spec.arguments.push(argument.to_owned());
+        self
+    }
+
+    /// Adds arguments.
+    pub fn args<S: AsRef<str>>(&mut self, arguments: impl IntoIterator<Item = S>) -> &mut Command {
+        for argument in arguments {
+            self.arg(argument.as_ref());
+        }
+        self
+    }
+
+    /// Sets an environment variable; the last value counts.
+    pub fn env(&mut self, name: &str, value: &str) -> &mut Command {
+        self.spec.environment.retain(|(known, _)| known != name);
+        self.spec.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Where standard input comes from.
+    pub fn stdin(&mut self, stdin: Stdio) -> &mut Command {
+        self.stdin = stdin;
+        self
+    }
+
+    /// Where standard output goes.
+    pub fn stdout(&mut self, stdout: Stdio) -> &mut Command {
+        self.stdout = stdout;
+        self
+    }
+
+    /// Where standard error goes.
+    pub fn stderr(&mut self, stderr: Stdio) -> &mut Command {
+        self.stderr = stderr;
+        self
+    }
+
+    /// Grants a directory of the host under the guest path `guest`.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError`] when there is no such directory, or the guest path is taken.
+    pub fn directory(
+        &mut self,
+        host: &Path,
+        guest: &str,
+        access: Access,
+    ) -> Result<&mut Command, CommandError> {
+        let directory = HostDirectory::open(host)?;
+        let source = host.display().to_string();
+        match access {
+            Access::ReadOnly => {
+                self.spec.namespace.mount(guest, directory, MountAccess::ReadOnly, &source)?;
+            }
+            Access::ReadWrite => {
+                self.spec.namespace.mount(guest, directory, MountAccess::ReadWrite, &source)?;
+            }
+            Access::CopyOnWrite => {
+                let upper = self.memory(COPY_BYTES_DEFAULT);
+                let overlay = OverlayFs::new(directory, upper, self.clock.clone());
+                let source = format!("{source} (a copy)");
+                self.spec.namespace.mount(
+                    guest,
+                    overlay.root(),
+                    MountAccess::ReadWrite,
+                    &source,
+                )?;
+            }
+        }
+        Ok(self)
+    }
+
+    /// Grants a directory in memory that holds up to `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError`] when the guest path is taken.
+    pub fn temporary(&mut self, guest: &str, bytes: u64) -> Result<&mut Command, CommandError> {
+        let root = self.memory(bytes);
+        self.spec.namespace.mount(guest, root, MountAccess::ReadWrite, "memory")?;
+        Ok(self)
+    }
+
+    /// Grants the files of an archive (tar, tar.gz, tar.zst, zip), to be read.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError`] when it cannot be read, is damaged or hostile, or the guest path is
+    /// taken.
+    pub fn archive(&mut self, archive: &Path, guest: &str) -> Result<&mut Command, CommandError> {
+        let root = image::open(archive)
+            .map_err(|source| CommandError::Archive { path: archive.to_owned(), source })?;
+        let source = archive.display().to_string();
+        self.spec.namespace.mount(guest, root, MountAccess::ReadOnly, &source)?;
+        Ok(self)
+    }
+
+    /// Grants a socket that listens on `address`; answers the address that it got.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError`] when the host refuses the address.
+    pub fn listen(
+        &mut self,
+        address: SocketAddr,
+    ) -> Result<SocketAddr, CommandError> {
+        let listener = HostListener::bind(address)?;
+        let bound = listener.address();
+        self.spec.listeners.push(ListenerSpec { name: bound.to_string(), listener });
+        self.listening.push(bound);
+        Ok(bound)
+    }
+
+    /// Gives a clock with a step of one millisecond.
+    pub fn coarse_clock(&mut self) -> &mut Command {
+        self.spec.clock = Some(Arc::new(CoarseClock::new(self.clock.clone(), COARSE_NS)));
+        self
+    }
+
+    /// Bounds the bytes of all memories and tables together.
+    pub fn memory_limit(&mut self, bytes: u64) -> &mut Command {
+        self.spec.limits.memory_bytes = bytes;
+        self
+    }
+
+    /// Bounds CPU time.
+    pub fn cpu_limit(&mut self, time: Duration) -> &mut Command {
+        self.spec.limits.cpu_ns = nanoseconds(time);
+        self
+    }
+
+    /// Bounds the time from start to end.
+    pub fn timeout(&mut self, time: Duration) -> &mut Command {
+        self.spec.limits.wall_ns = nanoseconds(time);
+        self
+    }
+
+    /// Bounds the number of open descriptors.
+    pub fn descriptor_limit(&mut self, count: u32) -> &mut Command {
+        self.spec.limits.descriptors = count;
+        self
+    }
+
+    /// The limits as they are.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.spec.limits
+    }
+
+    /// Lets `observer` see every system call, beside those given before.
+    pub fn observer(&mut self, observer: Arc<dyn Observer>) -> &mut Command {
+        self.observers.push(observer);
+        self
+    }
+
+    /// Which code to run.
+    pub fn tier(&mut self, tier: TierChoice) -> &mut Command {
+        self.tier = tier;
+        self
+    }
+
+    /// Calls `hook` when the process is about to run, with what runs it: to hold on to the
+    /// process so that it can be killed.
+    pub fn on_start(
+        &mut self,
+        hook: impl FnOnce(&Arc<Process>, &Loaded) + 'static,
+    ) -> &mut Command {
+        self.on_start = Some(Box::new(hook));
+        self
+    }
+
+    /// Calls `hook` with the program's path when it starts with code that
+    /// [`holm_engine::Engine::optimise`] would make better for the next time.
+    pub fn on_quick_start(&mut self, hook: fn(&Path)) -> &mut Command {
+        self.on_quick_start = Some(hook);
+        self
+    }
+
+    /// Calls the export `name` with arguments written as text, rather than `_start`.
+    pub fn invoke(&mut self, name: &str, arguments: &[String]) -> &mut Command {
+        self.invoke = Some(name.to_owned());
+        self.invoke_arguments = arguments.to_vec();
+        self
+    }
+
+    /// Keeps what a core dump needs, should the program trap. The engine must have been
+    /// made with `core_dump_on_trap`.
+    pub fn core_dump(&mut self) -> &mut Command {
+        self.core_dump = true;
+        self
+    }
+
+    fn memory(&self, bytes: u64) -> Arc<dyn Directory> {
+        let inodes = (bytes >> 20).saturating_mul(INODES_PER_MIB).max(INODES_MIN);
+        MemoryFs::new(self.clock.clone(), Quota { bytes, inodes }).root()
+    }
+
+    /// The specification for the kernel, with the standard streams opened.
+    pub(crate) fn into_spec(self) -> ProcessSpec {
+        let mut spec = self.spec;
+        spec.observer = Observers::one_of(self.observers);
+        spec.streams = StandardStreams {
+            stdin: match self.stdin {
+                Stdio::Closed => None,
+                Stdio::Stream(stream) => Some(stream),
+                Stdio::Inherit | Stdio::InheritRaw => Some(holm_host_native::stdin()),
+            },
+            stdout: output(self.stdout, holm_host_native::stdout),
+            stderr: output(self.stderr, holm_host_native::stderr),
+        };
+        spec
+    }
+}
+
+type OpenOutput = fn(Escapes) -> Arc<dyn Stream>;
+
+fn output(stdio: Stdio, open: OpenOutput) -> Option<Arc<dyn Stream>> {
+    match stdio {
+        Stdio::Closed => None,
+        Stdio::Stream(stream) => Some(stream),
+        Stdio::Inherit => Some(open(Escapes::Filtered)),
+        Stdio::InheritRaw => Some(open(Escapes::Granted)),
+    }
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,219 @@
+//! Running a program as a process, from its start to what is to be said of its end.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use holm_abi::{ExitStatus, Signal};
+use holm_engine::process::{
+    Blocker, Entry, Outcome, Phase, RunOptions, StartError, Stop, run as execute,
+};
+use holm_engine::{Loaded, LoadError, Origin, Program, StoreBounds, TrapReport, core_dump, explain_trap};
+use holm_host_native::{Parker, Usage, reactor};
+use holm_kernel::{Process, SpawnError, Task};
+
+use crate::command::Command;
+use crate::system::System;
+use crate::watchdog::Watchdog;
+
+/// Why a program was not run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// It cannot be loaded.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// It cannot be started.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// Its process cannot be made.
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+    /// The host gives no thread to watch its limits.
+    #[error("the host gives no thread to watch the time: {0}")]
+    Watchdog(std::io::Error),
+}
+
+/// A trap, explained.
+#[derive(Debug)]
+pub struct Failure {
+    /// What happened, and where.
+    pub report: TrapReport,
+    /// The core dump, when one was asked for and could be made.
+    pub core_dump: Option<Vec<u8>>,
+}
+
+/// A process that has ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// How.
+    pub status: ExitStatus,
+    /// The trap, when there was one.
+    pub failure: Option<Failure>,
+    /// What an invoked function returned, as text.
+    pub results: Vec<String>,
+    /// One sentence to whoever ran it, such as which limit ended it.
+    pub note: Option<String>,
+    /// The process: what it used, what was refused to it.
+    pub process: Arc<Process>,
+    /// Addresses of its listening sockets.
+    pub listening: Vec<SocketAddr>,
+    /// Time from start to end.
+    pub wall: Duration,
+    /// CPU time of the host process meanwhile.
+    pub cpu: Duration,
+    /// Time from asking for the program to running it: loading, perhaps compiling.
+    pub start: Duration,
+    /// What code was run: `optimised, cached`.
+    pub code: String,
+    /// Most memory of the whole host process, in bytes.
+    pub peak_resident_bytes: u64,
+}
+
+impl System {
+    /// Runs a program on the calling thread until it has ended.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`] when it does not come to run; how it ends is in [`Finished`].
+    pub fn run(&self, program: &Program, mut command: Command) -> Result<Finished, RunError> {
+        let asked = Instant::now();
+        let loaded = self.engine.load(program, command.tier)?;
+        let start = asked.elapsed();
+        if let (true, Some(optimise), Some(path)) =
+            (loaded.wants_optimising, command.on_quick_start, program.path())
+        {
+            optimise(path);
+        }
+        let plan = Plan::of(&mut command);
+        let process = self.kernel.spawn(&self.authority, command.into_spec())?;
+        if let Some(observer) = process.observer() {
+            observer.started(&process);
+        }
+        if let Some(on_start) = plan.on_start {
+            on_start(&process, &loaded);
+        }
+        let watchdog = Watchdog::start(&process).map_err(RunError::Watchdog)?;
+        let (began, cpu_before) = (Instant::now(), Usage::process_cpu_ns());
+
+        let parker = Arc::new(Parker::new());
+        let waker = Waker::from(parker.clone());
+        let task = Task::new(process.clone(), waker);
+        let entry = match &plan.invoke {
+            Some(name) => Entry::Invoke { name, arguments: &plan.invoke_arguments },
+            None => Entry::Command,
+        };
+        let options = RunOptions {
+            entry,
+            blocker: Arc::new(Sleeper { parker }),
+            bounds: StoreBounds::default(),
+        };
+        let ended = execute(&loaded.module, task, &options);
+        drop(watchdog);
+
+        let (status, failure) = match ended.outcome {
+            Outcome::Exited(code) => (ExitStatus::Exited(code), None),
+            Outcome::Signaled(signal) => (ExitStatus::Signaled(signal), None),
+            Outcome::FailedToStart(error) => return Err(error.into()),
+            Outcome::Trapped { error, during } => {
+                let mut report = explain_trap(&error, program);
+                note_phase(&mut report, during);
+                let dump = plan.core_dump.then(|| core_dump(&error, ended.store, program.name()));
+                let core_dump = dump.and_then(Result::ok);
+                (ExitStatus::Trapped, Some(Failure { report, core_dump }))
+            }
+        };
+        let cpu_ns = Usage::process_cpu_ns().saturating_sub(cpu_before);
+        Ok(Finished {
+            status,
+            failure,
+            results: ended.results,
+            note: note(status, &process),
+            process,
+            listening: plan.listening,
+            wall: began.elapsed(),
+            cpu: Duration::from_nanos(cpu_ns),
+            start,
+            code: describe(&loaded),
+            peak_resident_bytes: Usage::now().peak_resident_bytes,
+        })
+    }
+}
+
+/// Called with the process and its code when it is about to run.
+pub(crate) type OnStart = Box<dyn FnOnce(&Arc<Process>, &Loaded)>;
+/// Called with the program's path when it starts with code that could be better.
+pub(crate) type OnQuickStart = fn(&Path);
+
+/// What of a command is needed after the process was made of it.
+struct Plan {
+    invoke: Option<String>,
+    invoke_arguments: Vec<String>,
+    core_dump: bool,
+    listening: Vec<SocketAddr>,
+    on_start: Option<OnStart>,
+}
+
+impl Plan {
+    fn of(command: &mut Command) -> Plan {
+        Plan {
+            invoke: command.invoke.take(),
+            invoke_arguments: std::mem::take(&mut command.invoke_arguments),
+            core_dump: command.core_dump,
+            listening: std::mem::take(&mut command.listening),
+            on_start: command.on_start.take(),
+        }
+    }
+}
+
+/// Blocks the calling thread.
+#[derive(Debug)]
+struct Sleeper {
+    parker: Arc<Parker>,
+}
+
+impl Blocker for Sleeper {
+    fn block(&self, task: &mut Task) -> Result<(), Stop> {
+        let deadline = task.deadline();
+        // A virtual clock does not wait: it is then.
+        if let Some(deadline) = deadline
+            && task.process().clock().jump_to(deadline)
+        {
+            return Ok(());
+        }
+        reactor().wait(&self.parker, deadline);
+        Ok(())
+    }
+}
+
+fn note_phase(report: &mut TrapReport, during: Phase) {
+    let phase = match during {
+        Phase::Instantiation => "while it was being set up (its start function or data segments)",
+        Phase::Initialisation => "in `_initialize`",
+        Phase::Entry => return,
+    };
+    report.summary = format!("{} {phase}", report.summary);
+}
+
+fn note(status: ExitStatus, process: &Process) -> Option<String> {
+    let seconds = |ns: u64| holm_package::units::format_duration(Duration::from_nanos(ns));
+    match status {
+        ExitStatus::Signaled(Signal::Alarm) => {
+            Some(format!("timed out after {}", seconds(process.limits().wall_ns)))
+        }
+        ExitStatus::Signaled(Signal::CpuExceeded) => {
+            Some(format!("used up its {} of CPU time", seconds(process.limits().cpu_ns)))
+        }
+        _ => None,
+    }
+}
+
+fn describe(loaded: &Loaded) -> String {
+    let origin = match loaded.origin {
+        Origin::Cold => "compiled now",
+        Origin::Warm => "cached",
+    };
+    format!("{}, {origin}", loaded.tier())
+}

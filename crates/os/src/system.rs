@@ -1,0 +1,89 @@
+//! The system: a kernel over the native host, with an engine.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use holm_abi::Errno;
+use holm_engine::{Engine, EngineConfig, EngineError, LoadError, Program};
+use holm_host_native::{NativeClock, NativeEntropy};
+use holm_kernel::deterministic::{SeededEntropy, VirtualClock};
+use holm_kernel::port::{Clock, Entropy};
+use holm_kernel::{Authority, Kernel, Options, Ports};
+
+use crate::command::Command;
+
+/// How a system is made.
+#[derive(Debug, Default)]
+pub struct SystemOptions {
+    /// How programs are compiled, and where compiled code is kept.
+    pub engine: EngineConfig,
+    /// With a seed, the system is deterministic: a virtual clock, randomness from the seed,
+    /// directories in order of name.
+    pub seed: Option<u64>,
+}
+
+/// Why a system cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SystemError {
+    /// The engine cannot be made.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The host has no randomness to give.
+    #[error("the host has no randomness to give: {0}")]
+    Entropy(Errno),
+}
+
+/// A native Holm system.
+#[derive(Debug)]
+pub struct System {
+    pub(crate) kernel: Arc<Kernel>,
+    pub(crate) authority: Authority,
+    pub(crate) engine: Engine,
+}
+
+impl System {
+    /// Makes a system.
+    ///
+    /// # Errors
+    ///
+    /// [`SystemError`] when the engine or the host's randomness fails.
+    pub fn new(options: SystemOptions) -> Result<System, SystemError> {
+        let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = match options.seed {
+            None => (Arc::new(NativeClock), Arc::new(NativeEntropy)),
+            Some(seed) => (Arc::new(VirtualClock::new()), Arc::new(SeededEntropy::new(seed))),
+        };
+        let behaviour = Options { sorted_directories: options.seed.is_some() };
+        let (kernel, authority) =
+            Kernel::boot(Ports { clock, entropy }, behaviour).map_err(SystemError::Entropy)?;
+        let engine = Engine::new(options.engine)?;
+        Ok(System { kernel, authority, engine })
+    }
+
+    /// The kernel.
+    #[must_use]
+    pub fn kernel(&self) -> &Arc<Kernel> {
+        &self.kernel
+    }
+
+    /// The engine.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Opens a program's file; its bytes are read when they are needed.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`] when there is no such file, or it is no program.
+    pub fn open(&self, path: &Path) -> Result<Program, LoadError> {
+        self.engine.open(path)
+    }
+
+    /// A process in the making: it holds its name as argument 0, and nothing else.
+    #[must_use]
+    pub fn command(&self, program: &str) -> Command {
+        Command::new(program, self.kernel.clock().clone())
+    }
+}
