@@ -1,1 +1,61 @@
-//! Placeholder.
+//! The native host: what Linux and macOS give the kernel through its ports.
+//!
+//! | what | for |
+//! |---|---|
+//! | [`HostDirectory`] | a directory of the host as a mount |
+//! | [`NativeClock`], [`CoarseClock`], [`NativeEntropy`] | the kernel's ports |
+//! | [`stdin`], [`stdout`], [`stderr`] | the process's own streams, escapes filtered on request |
+//! | [`HostListener`] | listening sockets |
+//! | [`Reactor`], [`Parker`] | blocking: what a thread does while a call is `Pending` |
+//! | [`Interrupts`] | SIGINT, SIGTERM, SIGHUP |
+//! | [`Usage`] | CPU time and peak memory |
+//!
+//! Nothing here starts a thread, and nothing is created before it is used: a program that
+//! never blocks never pays for the reactor.
+//!
+//! Linux is the first home. macOS and the BSDs compile the portable halves (a listing is a
+//! snapshot, appends are not atomic against other processes, a pipe stands in for the
+//! eventfd). Windows is refused at compile time: its names, its reparse points and its
+//! handles need a backend of their own.
+
+#![deny(missing_docs)]
+
+#[cfg(not(unix))]
+compile_error!(
+    "holm-host-native needs a Unix host (Linux or macOS); there is no Windows backend yet"
+);
+
+mod byte_stream;
+mod clock;
+mod descriptor;
+mod directory;
+mod entropy;
+mod errno;
+mod error;
+mod escape;
+mod file;
+mod interrupt;
+mod interrupt_unsafe;
+mod listener;
+mod metadata;
+mod notifier;
+mod parker;
+mod reactor;
+mod socket;
+mod stdio;
+mod usage;
+mod usage_unsafe;
+
+pub use clock::{CoarseClock, NativeClock};
+pub use directory::HostDirectory;
+pub use entropy::NativeEntropy;
+pub use errno::from_host;
+pub use error::HostError;
+pub use escape::EscapeFilter;
+pub use file::HostFile;
+pub use interrupt::Interrupts;
+pub use listener::HostListener;
+pub use parker::Parker;
+pub use reactor::{Reactor, reactor};
+pub use stdio::{Escapes, stderr, stdin, stdout};
+pub use usage::Usage;
