@@ -276,18 +276,13 @@ impl Engine {
             cache.forget(&self.fingerprint, identity);
             return None;
         };
-        program.know_digest(record.digest);
+        let (kind, digest) = (record.kind, record.digest);
+        program.know_digest(digest);
         if record.name != program.name() {
             let name = program.name().to_owned();
-            cache.remember(
-                &self.fingerprint,
-                &Record {
-                    name,
-                    ..record.clone()
-                },
-            );
+            cache.remember(&self.fingerprint, &Record { name, ..record });
         }
-        Some(self.loaded(module, record.kind, Origin::Warm, record.digest, choice))
+        Some(self.loaded(module, kind, Origin::Warm, digest, choice))
     }
 
     /// Loads from the cache after checking all of the artifact.

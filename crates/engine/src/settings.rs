@@ -21,8 +21,9 @@ pub struct EngineConfig {
     pub interruptible: bool,
     /// Whether a trap keeps what [`crate::core_dump`] needs.
     pub core_dump_on_trap: bool,
-    /// Bytes of the calling thread's stack that guest code may use. The thread needs this plus
-    /// about 512 KiB for the host's own frames.
+    /// Bytes of the calling thread's stack that guest code may use. The thread needs this and
+    /// about 512 KiB more for the host's own frames, or the whole process dies of a recursion.
+    /// The default of 1 MiB suits the 2 MiB that a Rust thread has; a main thread can give more.
     pub guest_stack_bytes: usize,
     /// The largest program file that is read.
     pub maximum_program_bytes: u64,
@@ -36,7 +37,7 @@ impl Default for EngineConfig {
             cache: None,
             interruptible: false,
             core_dump_on_trap: false,
-            guest_stack_bytes: 2 << 20,
+            guest_stack_bytes: 1 << 20,
             maximum_program_bytes: DEFAULT_MAXIMUM_PROGRAM_BYTES,
             compile_threads: None,
         }

@@ -118,11 +118,12 @@ pub fn explain_trap(error: &wasmtime::Error, program: &Program) -> TrapReport {
     let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else {
         return report;
     };
-    let source = program.bytes().ok().and_then(SourceMap::new);
+    let module = program.bytes().unwrap_or_default();
+    let source = SourceMap::new(module);
     report.has_debug_information = source.is_some();
     report.more_frames = backtrace.frames().len() >= KEPT_FRAMES;
     for frame in backtrace.frames() {
-        add_frames(&mut report.frames, frame, source.as_ref());
+        add_frames(&mut report.frames, frame, source.as_ref(), module);
     }
     report
 }
@@ -132,6 +133,7 @@ fn add_frames(
     frames: &mut Vec<TrapFrame>,
     frame: &wasmtime::FrameInfo,
     source: Option<&SourceMap<'_>>,
+    module: &[u8],
 ) {
     let function_index = frame.func_index();
     let module_offset = frame
@@ -143,7 +145,11 @@ fn add_frames(
     };
     let whole = || match frame.func_name() {
         Some(name) => names::demangle(name),
-        None => format!("function {function_index}"),
+        // Stripped: what is exported still has a name.
+        None => match source::export_name(module, function_index) {
+            Some(name) => names::demangle(name),
+            None => format!("function {function_index}"),
+        },
     };
     if lines.is_empty() {
         frames.push(TrapFrame {

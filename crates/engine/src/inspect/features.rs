@@ -49,10 +49,9 @@ impl FeatureSet {
             if let Operator::Block { blockty }
             | Operator::Loop { blockty }
             | Operator::If { blockty } = &operator
+                && matches!(blockty, BlockType::FuncType(_))
             {
-                if let BlockType::FuncType(_) = blockty {
-                    self.add("multi_value");
-                }
+                self.add("multi_value");
             }
             let proposal = proposal(&operator);
             if !std::ptr::eq(last, proposal) {

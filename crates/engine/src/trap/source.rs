@@ -2,7 +2,7 @@
 
 use addr2line::Context;
 use gimli::{Dwarf, EndianSlice, LittleEndian, SectionId};
-use wasmparser::{Parser, Payload};
+use wasmparser::{ExternalKind, Parser, Payload};
 
 use super::SourceLocation;
 
@@ -80,6 +80,19 @@ impl<'a> SourceMap<'a> {
         }
         lines
     }
+}
+
+/// The name that `module` exports the function under.
+pub(super) fn export_name(module: &[u8], function_index: u32) -> Option<&str> {
+    for payload in Parser::new(0).parse_all(module) {
+        if let Payload::ExportSection(exports) = payload.ok()? {
+            let mut exports = exports.into_iter().flatten();
+            let export = exports
+                .find(|export| export.kind == ExternalKind::Func && export.index == function_index);
+            return export.map(|export| export.name);
+        }
+    }
+    None
 }
 
 /// The path without control characters: it comes from the guest.
