@@ -86,6 +86,20 @@ fn slice(bytes: &[u8], at: u32, length: u32) -> Result<&[u8], Errno> {
     }
 }
 
+/// Lends at most `N` ranges without an allocation.
+#[inline]
+fn gather_inline<const N: usize, R>(
+    bytes: &[u8],
+    spans: &[Span],
+    see: impl FnOnce(&[IoSlice<'_>]) -> R,
+) -> Result<R, Errno> {
+    let mut slices = [IoSlice::new(&[]); N];
+    for (target, span) in slices.iter_mut().zip(spans) {
+        *target = IoSlice::new(slice(bytes, span.at, span.length)?);
+    }
+    Ok(see(&slices[..spans.len().min(N)]))
+}
+
 /// A memory that nobody else touches during the call.
 impl GuestMemory for [u8] {
     #[inline]
@@ -125,12 +139,11 @@ impl GuestMemory for [u8] {
     }
 
     fn gather<R>(&self, spans: &[Span], see: impl FnOnce(&[IoSlice<'_>]) -> R) -> Result<R, Errno> {
-        if spans.len() <= SPANS_INLINE {
-            let mut slices = [IoSlice::new(&[]); SPANS_INLINE];
-            for (target, span) in slices.iter_mut().zip(spans) {
-                *target = IoSlice::new(slice(self, span.at, span.length)?);
-            }
-            return Ok(see(&slices[..spans.len()]));
+        match spans.len() {
+            // C libraries write a buffer and what did not fit into it: two.
+            0..=2 => return gather_inline::<2, R>(self, spans, see),
+            3..=SPANS_INLINE => return gather_inline::<SPANS_INLINE, R>(self, spans, see),
+            _ => {}
         }
         let slices: Vec<IoSlice<'_>> = spans
             .iter()
@@ -175,7 +188,7 @@ mod tests {
     fn many_spans_are_gathered_in_order() {
         let mut memory: Vec<u8> = (0..=255).collect();
         let spans: Vec<Span> = (0..40).map(|at| Span { at, length: 1 }).collect();
-        for count in [0, 1, 16, 17, 40] {
+        for count in [0, 1, 2, 3, 16, 17, 40] {
             let seen = memory
                 .as_mut_slice()
                 .gather(&spans[..count], |slices| {
