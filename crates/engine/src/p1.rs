@@ -11,7 +11,7 @@ use holm_kernel::Task;
 use holm_wasi_p1::{Answer, Function, ValueKind, for_each_p1_function, functions};
 use wasmtime::{Caller, Extern, Func, FuncType, Memory, Result, Store, ValType};
 
-use crate::process::{ProcessState, Unwind};
+use crate::process::ProcessState;
 
 /// Whether a function type is the one that the table gives `function`.
 pub(crate) fn has_type(function: &Function, found: &FuncType) -> bool {
@@ -74,7 +74,7 @@ fn call(
         };
         let answer = function(&mut state.task, bytes);
         if state.task.process().signaled().is_some() {
-            return Err(Unwind.into());
+            return Err(state.unwind());
         }
         match answer {
             Poll::Ready(Ok(())) => return Ok(0),
