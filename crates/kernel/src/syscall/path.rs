@@ -533,6 +533,9 @@ fn open_target(
         if options.create {
             match place.directory.stat_at(name) {
                 Ok(_) if options.exclusive => return Err(Errno::Exist),
+                Ok(stat) if stat.file_type == FileType::Directory => {
+                    return Err(Errno::IsDirectory);
+                }
                 Ok(_) => options.create = false,
                 Err(Errno::NoEntry) => task.writable(place, Syscall::PathOpen, path)?,
                 Err(errno) => return Err(errno),
