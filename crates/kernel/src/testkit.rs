@@ -7,6 +7,7 @@ pub mod model;
 pub mod random;
 pub mod scenario;
 pub mod simulate;
+pub mod simulator;
 
 pub use clock::StepClock;
 pub use model::Model;

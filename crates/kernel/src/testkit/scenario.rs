@@ -157,7 +157,11 @@ impl Guest {
     fn new(process: Arc<Process>) -> Guest {
         let waker = Arc::new(CountingWaker::default());
         let task = Task::new(process.clone(), Waker::from(waker.clone()));
-        Guest { process, task, waker }
+        Guest {
+            process,
+            task,
+            waker,
+        }
     }
 }
 
@@ -172,7 +176,11 @@ impl Scenario {
     fn new(setup: &[&str]) -> Result<Scenario, String> {
         let (system, process) = System::new(setup)?;
         let guests = vec![Guest::new(process)];
-        Ok(Scenario { system, guests, sockets: Vec::new() })
+        Ok(Scenario {
+            system,
+            guests,
+            sockets: Vec::new(),
+        })
     }
 
     fn line(&mut self, line: &str) -> Result<Answer, String> {
@@ -204,14 +212,20 @@ impl Scenario {
     /// - `grow BYTES`, `shrink BYTES`, `usage`, `denials`, `trace`, `tree MOUNT`, `held`.
     fn host_word(&mut self, at: usize, name: &str, words: &[String]) -> Result<Answer, String> {
         let first = words.first().map(String::as_str).unwrap_or_default();
-        let number = || first.parse::<u64>().map_err(|_| format!("{first} is no number"));
+        let number = || {
+            first
+                .parse::<u64>()
+                .map_err(|_| format!("{first} is no number"))
+        };
         let system = &self.system;
         let guest = &mut self.guests[at];
         match name {
             "advance" => system.clock.advance_ns(number()?),
             "type" => system.stdin.push(&text::pieces(first)?.concat()),
             "type_end" => system.stdin.end(),
-            "room" => system.stdout.set_room(usize::try_from(number()?).unwrap_or(usize::MAX)),
+            "room" => system
+                .stdout
+                .set_room(usize::try_from(number()?).unwrap_or(usize::MAX)),
             "stdout" => return Ok(Answer::Word(shown(&system.stdout.take()))),
             "stderr" => return Ok(Answer::Word(shown(&system.stderr.take()))),
             "connect" => {
@@ -247,7 +261,9 @@ impl Scenario {
             "abandon" => guest.task.abandon(),
             "grow" => {
                 let grown = guest.process.grow_memory(number()?);
-                return Ok(Answer::Word(if grown { "ok" } else { "refused" }.to_owned()));
+                return Ok(Answer::Word(
+                    if grown { "ok" } else { "refused" }.to_owned(),
+                ));
             }
             "shrink" => guest.process.shrink_memory(number()?),
             "usage" => return Ok(Answer::Word(usage(&guest.process))),
@@ -256,7 +272,11 @@ impl Scenario {
             "tree" => {
                 let root = system.mounted(first).ok_or("nothing is mounted there")?;
                 let lines = tree_of(&*root).into_iter().map(|(path, entry)| {
-                    format!("{path} {} {}", entry.file_type.name(), shown(&entry.content))
+                    format!(
+                        "{path} {} {}",
+                        entry.file_type.name(),
+                        shown(&entry.content)
+                    )
                 });
                 return Ok(Answer::Lines(lines.collect()));
             }
@@ -274,17 +294,30 @@ impl Scenario {
     /// `spawn` with `mount=PATH:ro`, `fd=CHILD:PARENT:RIGHTS`, `processes=N`,
     /// `descriptors=N`, `arg=TEXT`, `env=NAME:VALUE`; answers the process id.
     fn spawn(&mut self, at: usize, words: &[String]) -> Result<String, String> {
-        let mut spec = ChildSpec { program: "child".to_owned(), ..ChildSpec::default() };
-        spec.limits = Limits { descriptors: u32::MAX, processes: u32::MAX, ..Limits::default() };
+        let mut spec = ChildSpec {
+            program: "child".to_owned(),
+            ..ChildSpec::default()
+        };
+        spec.limits = Limits {
+            descriptors: u32::MAX,
+            processes: u32::MAX,
+            ..Limits::default()
+        };
         for word in words {
             let (key, value) = word.split_once('=').ok_or("a word without =")?;
             let number = || value.parse().map_err(|_| format!("{value} is no number"));
             match key {
                 "mount" => {
                     let (path, access) = value.split_once(':').ok_or("no access")?;
-                    let access =
-                        if access == "rw" { Access::ReadWrite } else { Access::ReadOnly };
-                    spec.mounts.push(ChildMount { path: path.to_owned(), access });
+                    let access = if access == "rw" {
+                        Access::ReadWrite
+                    } else {
+                        Access::ReadOnly
+                    };
+                    spec.mounts.push(ChildMount {
+                        path: path.to_owned(),
+                        access,
+                    });
                 }
                 "fd" => {
                     let parts: Vec<&str> = value.split(':').collect();
@@ -336,7 +369,12 @@ fn usage(process: &Process) -> String {
 fn denials(process: &Process) -> Vec<String> {
     let lines = process.denials().into_iter().map(|denial| {
         let call = denial.call.map_or("no call", Syscall::name);
-        format!("{:?} by {call}: {} x{}", denial.cause, Errno::name(denial.errno), denial.count)
+        format!(
+            "{:?} by {call}: {} x{}",
+            denial.cause,
+            Errno::name(denial.errno),
+            denial.count
+        )
     });
     lines.collect()
 }

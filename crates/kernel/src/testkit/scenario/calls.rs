@@ -28,7 +28,10 @@ struct Words<'a> {
 
 impl<'a> Words<'a> {
     fn next(&mut self) -> Parsed<&'a str> {
-        self.left.next().map(String::as_str).ok_or_else(|| "an argument is missing".to_owned())
+        self.left
+            .next()
+            .map(String::as_str)
+            .ok_or_else(|| "an argument is missing".to_owned())
     }
 
     fn number<T: std::str::FromStr>(&mut self) -> Parsed<T> {
@@ -70,7 +73,9 @@ fn number<T: std::str::FromStr>(word: &str) -> Parsed<T> {
         "max_offset" => i64::MAX.to_string(),
         _ => word.replace('_', ""),
     };
-    plain.parse().map_err(|_| format!("{word} is no number that fits"))
+    plain
+        .parse()
+        .map_err(|_| format!("{word} is no number that fits"))
 }
 
 /// A set of flags by name: those that `single` knows, joined by `|`; `0` is none.
@@ -80,13 +85,15 @@ fn flags<T: Copy + Display>(
     join: impl Fn(T, T) -> T,
     single: impl Fn(u32) -> Option<T>,
 ) -> Parsed<T> {
-    word.split('|').filter(|name| *name != "0").try_fold(none, |set, name| {
-        (0..64)
-            .filter_map(&single)
-            .find(|flag| flag.to_string() == name)
-            .map(|flag| join(set, flag))
-            .ok_or_else(|| format!("{name} is no flag"))
-    })
+    word.split('|')
+        .filter(|name| *name != "0")
+        .try_fold(none, |set, name| {
+            (0..64)
+                .filter_map(&single)
+                .find(|flag| flag.to_string() == name)
+                .map(|flag| join(set, flag))
+                .ok_or_else(|| format!("{name} is no flag"))
+        })
 }
 
 fn fd_flags(word: &str) -> Parsed<FdFlags> {
@@ -104,7 +111,12 @@ fn open_flags(word: &str) -> Parsed<OpenFlags> {
 /// Rights by name; `ALL`, and `ALL-A-B` is all but those.
 pub(super) fn rights(word: &str) -> Parsed<Rights> {
     let named = |word: &str| {
-        flags(word, Rights::NONE, |a, b| a | b, |bit| Rights::from_bits(1_u64.checked_shl(bit)?))
+        flags(
+            word,
+            Rights::NONE,
+            |a, b| a | b,
+            |bit| Rights::from_bits(1_u64.checked_shl(bit)?),
+        )
     };
     let mut parts = word.split('-');
     let start = match parts.next() {
@@ -137,7 +149,10 @@ fn times(accessed: &str, modified: &str) -> Parsed<SetTimes> {
             _ => SetTime::At(number(word)?),
         })
     };
-    Ok(SetTimes { accessed: one(accessed)?, modified: one(modified)? })
+    Ok(SetTimes {
+        accessed: one(accessed)?,
+        modified: one(modified)?,
+    })
 }
 
 /// `read:FD`, `write:FD`, `in:NS`, `at:NS`, `wall:NS` (a span on the realtime clock),
@@ -153,8 +168,14 @@ fn subscription(user_data: u64, word: &str) -> Parsed<Subscription> {
         })
     };
     match kind {
-        "read" => Ok(Subscription::Read { user_data, fd: Fd(number(value)?) }),
-        "write" => Ok(Subscription::Write { user_data, fd: Fd(number(value)?) }),
+        "read" => Ok(Subscription::Read {
+            user_data,
+            fd: Fd(number(value)?),
+        }),
+        "write" => Ok(Subscription::Write {
+            user_data,
+            fd: Fd(number(value)?),
+        }),
         "in" => clock(ClockId::Monotonic, false),
         "at" => clock(ClockId::Monotonic, true),
         "wall" => clock(ClockId::Realtime, false),
@@ -200,7 +221,9 @@ fn plain<T: Display>(task: &Task, answer: SysResult<T>) -> String {
 }
 
 fn bytes(task: &Task, answer: SysResult<u32>, buffer: &[u8]) -> String {
-    outcome(task, answer, |length| format!("{length} {}", shown(&buffer[..length as usize])))
+    outcome(task, answer, |length| {
+        format!("{length} {}", shown(&buffer[..length as usize]))
+    })
 }
 
 fn stat(task: &Task, answer: SysResult<Stat>) -> String {
@@ -215,7 +238,10 @@ fn stat(task: &Task, answer: SysResult<Stat>) -> String {
 
 fn stat_times(task: &Task, answer: SysResult<Stat>) -> String {
     outcome(task, answer, |stat| {
-        format!("accessed={} modified={}", stat.accessed_ns, stat.modified_ns)
+        format!(
+            "accessed={} modified={}",
+            stat.accessed_ns, stat.modified_ns
+        )
     })
 }
 
@@ -246,7 +272,8 @@ fn listing(task: &Task, answer: SysResult<u32>, buffer: &[u8]) -> String {
             next.copy_from_slice(&head[..8]);
             let mut name_length = [0; 4];
             name_length.copy_from_slice(&head[16..20]);
-            let Some((name, rest)) = rest.split_at_checked(u32::from_le_bytes(name_length) as usize)
+            let Some((name, rest)) =
+                rest.split_at_checked(u32::from_le_bytes(name_length) as usize)
             else {
                 words.push("...".to_owned());
                 break;
@@ -388,7 +415,9 @@ fn fd_transfer(task: &mut Task, fd: Fd, name: &str, words: &mut Words<'_>) -> Pa
         "fd_readdir" => {
             // `m3` is the cookie of a mount point.
             let word = words.next()?;
-            let point = word.strip_prefix('m').and_then(|point| point.parse::<u64>().ok());
+            let point = word
+                .strip_prefix('m')
+                .and_then(|point| point.parse::<u64>().ok());
             let cookie = match point {
                 Some(point) => (1 << 63) | point,
                 None => number(word)?,
@@ -412,7 +441,11 @@ fn path_call(task: &mut Task, name: &str, words: &mut Words<'_>) -> Parsed<Strin
         "path_filestat_get" | "path_filestat_get:times" => {
             let path = words.text()?;
             let answer = task.path_filestat_get(fd, words.lookup()?, &path);
-            let show = if name.ends_with("times") { stat_times } else { stat };
+            let show = if name.ends_with("times") {
+                stat_times
+            } else {
+                stat
+            };
             show(task, answer)
         }
         "path_filestat_set_times" => {
@@ -492,7 +525,11 @@ fn sock_call(task: &mut Task, name: &str, words: &mut Words<'_>) -> Parsed<Strin
                 _ => RecvFlags::NONE,
             };
             let answer = task.sock_recv(fd, &mut buffer, flags);
-            bytes(task, answer.map(|received| received.map(|it| it.size)), &buffer)
+            bytes(
+                task,
+                answer.map(|received| received.map(|it| it.size)),
+                &buffer,
+            )
         }
         "sock_send" => {
             let data = words.data()?;
@@ -501,9 +538,12 @@ fn sock_call(task: &mut Task, name: &str, words: &mut Words<'_>) -> Parsed<Strin
             plain(task, answer)
         }
         "sock_shutdown" => {
-            let how = flags(words.next()?, ShutdownFlags::NONE, ShutdownFlags::union, |bit| {
-                ShutdownFlags::from_bits(1_u8.checked_shl(bit)?)
-            })?;
+            let how = flags(
+                words.next()?,
+                ShutdownFlags::NONE,
+                ShutdownFlags::union,
+                |bit| ShutdownFlags::from_bits(1_u8.checked_shl(bit)?),
+            )?;
             let answer = task.sock_shutdown(fd, how);
             unit(task, answer)
         }
@@ -518,7 +558,9 @@ fn other_call(task: &mut Task, name: &str, words: &mut Words<'_>) -> Parsed<Stri
                 "args_sizes_get" => task.args_sizes_get(),
                 _ => task.environ_sizes_get(),
             };
-            outcome(task, answer, |sizes| format!("{} of {} bytes", sizes.count, sizes.bytes))
+            outcome(task, answer, |sizes| {
+                format!("{} of {} bytes", sizes.count, sizes.bytes)
+            })
         }
         "args_get" | "environ_get" | "random_get" => {
             let mut buffer = words.buffer()?;

@@ -70,17 +70,24 @@ impl System {
                 .map_err(|error| error.to_string())?;
         }
         spec.namespace = namespace;
-        let ports =
-            Ports { clock: system.clock.clone(), entropy: Arc::new(SeededEntropy::new(7)) };
+        let ports = Ports {
+            clock: system.clock.clone(),
+            entropy: Arc::new(SeededEntropy::new(7)),
+        };
         let (kernel, authority) =
             Kernel::boot(ports, options).map_err(|errno| errno.to_string())?;
-        let process = kernel.spawn(&authority, spec).map_err(|error| error.to_string())?;
+        let process = kernel
+            .spawn(&authority, spec)
+            .map_err(|error| error.to_string())?;
         Ok((system, process))
     }
 
     /// The root of what is mounted at a path.
     pub(super) fn mounted(&self, path: &str) -> Option<Arc<dyn Directory>> {
-        self.mounts.iter().find(|mount| mount.path == path).map(|mount| mount.root.clone())
+        self.mounts
+            .iter()
+            .find(|mount| mount.path == path)
+            .map(|mount| mount.root.clone())
     }
 
     fn line(
@@ -99,20 +106,34 @@ impl System {
                 };
                 let bytes = argument(3).map_or(Ok(1 << 30), str::parse);
                 let bytes = bytes.map_err(|_| "no number of bytes")?;
-                let quota = Quota { bytes, inodes: 100_000 };
+                let quota = Quota {
+                    bytes,
+                    inodes: 100_000,
+                };
                 let root = MemoryFs::new(self.clock.clone(), quota).root();
-                self.mounts.push(Mounted { path: argument(1)?.to_owned(), access, root });
+                self.mounts.push(Mounted {
+                    path: argument(1)?.to_owned(),
+                    access,
+                    root,
+                });
             }
             "dir" => drop(self.directory(argument(1)?)?),
             "file" => {
                 let (directory, name) = self.parent(argument(1)?)?;
-                let options = OpenOptions { write: true, create: true, ..OpenOptions::default() };
-                let opened = directory.open_at(&name, options).map_err(|errno| errno.to_string());
+                let options = OpenOptions {
+                    write: true,
+                    create: true,
+                    ..OpenOptions::default()
+                };
+                let opened = directory
+                    .open_at(&name, options)
+                    .map_err(|errno| errno.to_string());
                 let Opened::File(file) = opened? else {
                     return Err("that is no file".to_owned());
                 };
                 let content = pieces(argument(2)?)?.concat();
-                file.write_at(0, &[IoSlice::new(&content)]).map_err(|errno| errno.to_string())?;
+                file.write_at(0, &[IoSlice::new(&content)])
+                    .map_err(|errno| errno.to_string())?;
             }
             "symlink" => {
                 let (directory, name) = self.parent(argument(1)?)?;
@@ -130,7 +151,9 @@ impl System {
                     spec.arguments.push(text(word)?);
                 }
             }
-            "env" => spec.environment.push((text(argument(1)?)?, text(argument(2)?)?)),
+            "env" => spec
+                .environment
+                .push((text(argument(1)?)?, text(argument(2)?)?)),
             "closed" => {
                 for word in &words[1..] {
                     match word.as_str() {
@@ -145,7 +168,10 @@ impl System {
             "listen" => {
                 let listener = Arc::new(ScriptedListener::default());
                 self.listener = Some(listener.clone());
-                spec.listeners.push(ListenerSpec { name: "scripted".to_owned(), listener });
+                spec.listeners.push(ListenerSpec {
+                    name: "scripted".to_owned(),
+                    listener,
+                });
             }
             "traced" => spec.observer = Some(self.trace.clone()),
             other => return Err(format!("{other} sets nothing up")),
@@ -168,7 +194,9 @@ impl System {
         let below = &path[mount.path.trim_end_matches('/').len()..];
         for name in below.split('/').filter(|name| !name.is_empty()) {
             if current.stat_at(name).is_err() {
-                current.create_directory_at(name).map_err(|errno| errno.to_string())?;
+                current
+                    .create_directory_at(name)
+                    .map_err(|errno| errno.to_string())?;
             }
             current = match current.lookup(name) {
                 Ok(Lookup::Directory(directory)) => directory,

@@ -48,7 +48,9 @@ pub(super) fn pieces(word: &str) -> Result<Vec<Vec<u8>>, String> {
                     while let Some(digit) = characters.next_if(char::is_ascii_digit) {
                         digits.push(digit);
                     }
-                    times = digits.parse().map_err(|_| format!("no number after * in {word}"))?;
+                    times = digits
+                        .parse()
+                        .map_err(|_| format!("no number after * in {word}"))?;
                 }
                 last.extend(bytes.repeat(times));
             }
@@ -63,12 +65,15 @@ fn quoted(characters: &mut impl Iterator<Item = char>) -> Result<Vec<u8>, String
     while let Some(character) = characters.next() {
         match character {
             '\'' => return Ok(bytes),
-            '\\' => bytes.extend(match characters.next() {
-                Some('0') => "\0".to_owned(),
-                Some('n') => "\n".to_owned(),
-                Some(other) => other.to_string(),
-                None => String::new(),
-            }.as_bytes()),
+            '\\' => bytes.extend(
+                match characters.next() {
+                    Some('0') => "\0".to_owned(),
+                    Some('n') => "\n".to_owned(),
+                    Some(other) => other.to_string(),
+                    None => String::new(),
+                }
+                .as_bytes(),
+            ),
             _ => bytes.extend(character.to_string().as_bytes()),
         }
     }
@@ -90,7 +95,11 @@ pub(super) fn shown(bytes: &[u8]) -> String {
         return format!("{}*{}", shown(&bytes[..1]), bytes.len());
     }
     if bytes.len() > 1_000 {
-        return format!("{} and {} bytes more", shown(&bytes[..16]), bytes.len() - 16);
+        return format!(
+            "{} and {} bytes more",
+            shown(&bytes[..16]),
+            bytes.len() - 16
+        );
     }
     let mut text = String::from("'");
     for byte in bytes {
@@ -117,7 +126,10 @@ mod tests {
     #[test]
     fn words_pieces_and_bytes() {
         assert_eq!(words("a 'b c'*2,d  e"), ["a", "'b c'*2,d", "e"]);
-        assert_eq!(pieces("'b\\0'*2,d"), Ok(vec![b"b\0b\0".to_vec(), b"d".to_vec()]));
+        assert_eq!(
+            pieces("'b\\0'*2,d"),
+            Ok(vec![b"b\0b\0".to_vec(), b"d".to_vec()])
+        );
         assert_eq!(shown(&[b'x'; 300]), "'x'*300");
         assert_eq!(shown(b"a\n\x01"), "'a\\n\\x01'");
         assert!(pieces("'a").is_err());

@@ -1,0 +1,27 @@
+//! A short run of the simulator; `tests/simulator.rs` makes long ones.
+
+use super::{Counts, simulate};
+
+const SEEDS: u64 = 200;
+const STEPS: u32 = 250;
+
+#[test]
+fn what_must_hold_holds() {
+    let mut counts = Counts::default();
+    for seed in 0..SEEDS {
+        counts.add(simulate(seed, STEPS));
+    }
+    // A simulation that does nothing proves nothing.
+    assert!(counts.compared > SEEDS * u64::from(STEPS) / 5, "{counts:?}");
+    assert!(counts.succeeded > counts.calls / 20, "{counts:?}");
+    assert!(
+        counts.blocked > 0 && counts.faults > 0 && counts.processes > SEEDS,
+        "{counts:?}"
+    );
+}
+
+#[test]
+fn a_seed_is_one_run() {
+    assert_eq!(simulate(11, STEPS), simulate(11, STEPS));
+    assert_ne!(simulate(11, STEPS), simulate(12, STEPS));
+}
