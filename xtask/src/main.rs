@@ -7,6 +7,7 @@
     reason = "a command-line tool talks to its user"
 )]
 
+mod bench;
 mod cargo_deny;
 mod ci;
 mod command;
@@ -83,6 +84,12 @@ const TASKS: &[Task] = &[
         arguments: "[--seconds N] [TARGET...]",
         about: "fuzz every target, or those named, for N seconds each",
         run: fuzz::run,
+    },
+    Task {
+        name: "bench",
+        arguments: "run [--only startup|cold|calls]",
+        about: "measure side by side with native code and with wasmtime, where installed",
+        run: bench::run,
     },
     Task {
         name: "ci",

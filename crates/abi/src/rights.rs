@@ -92,6 +92,9 @@ impl Rights {
             | Rights::POLL_FD_READWRITE.0,
     );
 
+    /// What can apply to a device that is no terminal: it can be asked for an offset, always 0.
+    pub const DEVICE: Rights = Rights(Rights::STREAM.0 | Rights::FD_SEEK.0 | Rights::FD_TELL.0);
+
     /// What can apply to a connected socket.
     pub const SOCKET: Rights = Rights(Rights::STREAM.0 | Rights::SOCK_SHUTDOWN.0);
 

@@ -36,20 +36,34 @@ impl App {
                 .hint("name the .wasm file in it, or write a holm.toml (`holm run --learn holm.toml FILE` does)"));
             }
             Err(error) => {
-                return Err(CommandError::failed(format_args!("{}: {error}", file.display())));
+                return Err(CommandError::failed(format_args!(
+                    "{}: {error}",
+                    file.display()
+                )));
             }
         };
         if size > MANIFEST_BYTES_MAX as u64 {
             return Err(CommandError::new(
                 exit::NOT_RUNNABLE,
-                format_args!("{} is larger than 1 MiB: it cannot be a manifest", file.display()),
+                format_args!(
+                    "{} is larger than 1 MiB: it cannot be a manifest",
+                    file.display()
+                ),
             ));
         }
-        let text = fs::read_to_string(&file)
-            .map_err(|error| CommandError::new(exit::NOT_RUNNABLE, format_args!("{}: {error}", file.display())))?;
-        let manifest =
-            Manifest::parse(&text).map_err(|error| CommandError::rendered(exit::NOT_RUNNABLE, render(&file, &text, &error)))?;
-        Ok(Some(App { folder: path.to_owned(), manifest }))
+        let text = fs::read_to_string(&file).map_err(|error| {
+            CommandError::new(
+                exit::NOT_RUNNABLE,
+                format_args!("{}: {error}", file.display()),
+            )
+        })?;
+        let manifest = Manifest::parse(&text).map_err(|error| {
+            CommandError::rendered(exit::NOT_RUNNABLE, render(&file, &text, &error))
+        })?;
+        Ok(Some(App {
+            folder: path.to_owned(),
+            manifest,
+        }))
     }
 
     /// The program's file.
@@ -64,9 +78,13 @@ fn render(file: &Path, text: &str, error: &ManifestError) -> String {
     let mut report = String::new();
     for problem in error.problems() {
         let span = problem.span.clone();
-        let mut group = Level::ERROR.primary_title(problem.message.as_str()).element(
-            Snippet::source(text).path(&name).annotation(AnnotationKind::Primary.span(span)),
-        );
+        let mut group = Level::ERROR
+            .primary_title(problem.message.as_str())
+            .element(
+                Snippet::source(text)
+                    .path(&name)
+                    .annotation(AnnotationKind::Primary.span(span)),
+            );
         if let Some(help) = &problem.help {
             group = group.element(Level::HELP.message(help.as_str()));
         }

@@ -47,7 +47,10 @@ pub(crate) fn settle(
     }
     let answer = ask(manifest, &lock, changed)?;
     if answer == Answer::No {
-        return Err(CommandError::new(exit::NOT_GRANTED, "nothing was granted, nothing was run"));
+        return Err(CommandError::new(
+            exit::NOT_GRANTED,
+            "nothing was granted, nothing was run",
+        ));
     }
     let before = given.allowed().len();
     allow_missing(&lock, folder, given);
@@ -68,9 +71,9 @@ pub(crate) fn settle(
 fn allow_missing(lock: &Lock, folder: &Path, given: &mut Grants) {
     for missing in &lock.missing {
         let suggested = match &missing.need.capability {
-            Capability::Directory { host: Some(host), .. } => {
-                Some(folder.join(host).to_string_lossy().into_owned())
-            }
+            Capability::Directory {
+                host: Some(host), ..
+            } => Some(folder.join(host).to_string_lossy().into_owned()),
             _ => None,
         };
         given.allow_unless_answered(missing.need.capability.grant(suggested.as_deref()));
@@ -80,8 +83,10 @@ fn allow_missing(lock: &Lock, folder: &Path, given: &mut Grants) {
 /// The lock, unless something is missing that the app cannot do without: then every such
 /// need with the option that grants it.
 fn complete(lock: Lock, manifest: &Manifest) -> Result<Lock, CommandError> {
-    let refusals: Vec<String> =
-        lock.refusals().map(|missing| shown(&missing.to_string())).collect();
+    let refusals: Vec<String> = lock
+        .refusals()
+        .map(|missing| shown(&missing.to_string()))
+        .collect();
     if refusals.is_empty() {
         return Ok(lock);
     }
@@ -102,14 +107,14 @@ enum Answer {
     No,
 }
 
-fn ask(
-    manifest: &Manifest,
-    lock: &Lock,
-    changed: Option<&str>,
-) -> Result<Answer, CommandError> {
+fn ask(manifest: &Manifest, lock: &Lock, changed: Option<&str>) -> Result<Answer, CommandError> {
     eprintln!("{} wants to:", manifest.app.name);
     for missing in &lock.missing {
-        let optional = if missing.need.optional { " (optional)" } else { "" };
+        let optional = if missing.need.optional {
+            " (optional)"
+        } else {
+            ""
+        };
         eprintln!("  - {}{optional}", shown(&missing.need.to_string()));
         if let Some(why) = &missing.need.why {
             eprintln!("      \"{}\"", shown(why));
@@ -124,7 +129,11 @@ fn ask(
         io::stderr().flush().map_err(failed)?;
         let mut line = String::new();
         // The terminal's line editing bounds a line at 4096 bytes; so does this.
-        io::stdin().lock().take(4096).read_line(&mut line).map_err(failed)?;
+        io::stdin()
+            .lock()
+            .take(4096)
+            .read_line(&mut line)
+            .map_err(failed)?;
         match line.trim().to_ascii_lowercase().as_str() {
             "y" | "yes" => return Ok(Answer::Once),
             "a" | "always" => return Ok(Answer::Always),
@@ -146,7 +155,10 @@ impl Store {
     /// nothing is added to it.
     fn open() -> Store {
         let Some(path) = paths::state().map(|folder| folder.join("grants.toml")) else {
-            return Store { path: None, answers: RememberedGrants::default() };
+            return Store {
+                path: None,
+                answers: RememberedGrants::default(),
+            };
         };
         let answers = match read_bounded(&path) {
             Ok(None) => Ok(RememberedGrants::default()),
@@ -154,10 +166,19 @@ impl Store {
             Err(error) => Err(error.to_string()),
         };
         match answers {
-            Ok(answers) => Store { path: Some(path), answers },
+            Ok(answers) => Store {
+                path: Some(path),
+                answers,
+            },
             Err(error) => {
-                eprintln!("holm: remembered answers are not used: {}: {error}", path.display());
-                Store { path: None, answers: RememberedGrants::default() }
+                eprintln!(
+                    "holm: remembered answers are not used: {}: {error}",
+                    path.display()
+                );
+                Store {
+                    path: None,
+                    answers: RememberedGrants::default(),
+                }
             }
         }
     }
@@ -168,9 +189,14 @@ impl Store {
     }
 
     fn save(&self) -> Result<(), CommandError> {
-        let Some(path) = &self.path else { return Ok(()) };
+        let Some(path) = &self.path else {
+            return Ok(());
+        };
         write_atomically(path, &self.answers.to_toml()).map_err(|error| {
-            CommandError::failed(format_args!("the answer cannot be kept: {}: {error}", path.display()))
+            CommandError::failed(format_args!(
+                "the answer cannot be kept: {}: {error}",
+                path.display()
+            ))
         })
     }
 }
@@ -181,13 +207,16 @@ fn read_bounded(path: &Path) -> io::Result<Option<String>> {
         file => file?,
     };
     let mut text = String::new();
-    file.take(REMEMBERED_BYTES_MAX as u64 + 1).read_to_string(&mut text)?;
+    file.take(REMEMBERED_BYTES_MAX as u64 + 1)
+        .read_to_string(&mut text)?;
     Ok(Some(text))
 }
 
 /// Writes a file for this user alone, whole or not at all.
 pub(crate) fn write_atomically(path: &Path, text: &str) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     let mut file = tempfile::NamedTempFile::new_in(folder)?;

@@ -13,8 +13,16 @@ use crate::{paths, run};
 
 /// How programs are compiled here.
 pub(crate) fn engine_config(no_cache: bool, core_dump: bool) -> EngineConfig {
-    let cache = if no_cache { None } else { paths::cache().map(CacheConfig::new) };
-    EngineConfig { cache, core_dump_on_trap: core_dump, interruptible: true, ..EngineConfig::default() }
+    let cache = if no_cache {
+        None
+    } else {
+        paths::cache().map(CacheConfig::new)
+    };
+    EngineConfig {
+        cache,
+        core_dump_on_trap: core_dump,
+        ..EngineConfig::default()
+    }
 }
 
 /// `holm cache`.
@@ -32,8 +40,12 @@ pub(crate) fn run(options: &CacheOptions) -> Result<u8, CommandError> {
             let mut total = 0;
             for entry in &entries {
                 total += entry.size;
-                let digest = entry.digest.map_or_else(|| "?".to_owned(), |it| it.to_string());
-                let tier = entry.kind.map_or_else(|| "?".to_owned(), |kind| kind.tier().to_string());
+                let digest = entry
+                    .digest
+                    .map_or_else(|| "?".to_owned(), |it| it.to_string());
+                let tier = entry
+                    .kind
+                    .map_or_else(|| "?".to_owned(), |kind| kind.tier().to_string());
                 let name = &entry.name;
                 println!(
                     "{digest:.12}  {tier:<9}  {:>10}  {}",
@@ -45,9 +57,16 @@ pub(crate) fn run(options: &CacheOptions) -> Result<u8, CommandError> {
         }
         CacheCommand::Clean => {
             let cleaned = cache.clean().map_err(CommandError::failed)?;
-            println!("removed {} entries, {}", cleaned.entries, format_size(cleaned.bytes));
+            println!(
+                "removed {} entries, {}",
+                cleaned.entries,
+                format_size(cleaned.bytes)
+            );
         }
-        CacheCommand::Compile { program, background } => {
+        CacheCommand::Compile {
+            program,
+            background,
+        } => {
             if *background {
                 // The lowest priority; a host that refuses it has its reasons.
                 let _ = rustix::process::setpriority_process(None, 19);

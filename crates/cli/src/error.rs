@@ -16,7 +16,12 @@ pub(crate) struct CommandError {
 
 impl CommandError {
     pub(crate) fn new(exit_code: u8, message: impl Display) -> CommandError {
-        CommandError { exit_code, message: message.to_string(), hints: Vec::new(), rendered: false }
+        CommandError {
+            exit_code,
+            message: message.to_string(),
+            hints: Vec::new(),
+            rendered: false,
+        }
     }
 
     /// Something of Holm's own or of the host's failed.
@@ -31,7 +36,12 @@ impl CommandError {
 
     /// A report that was laid out already.
     pub(crate) fn rendered(exit_code: u8, report: String) -> CommandError {
-        CommandError { exit_code, message: report, hints: Vec::new(), rendered: true }
+        CommandError {
+            exit_code,
+            message: report,
+            hints: Vec::new(),
+            rendered: true,
+        }
     }
 
     pub(crate) fn hint(mut self, hint: impl Display) -> CommandError {
@@ -60,7 +70,11 @@ pub(crate) fn shown(text: &str) -> String {
     text.chars()
         .flat_map(|c| {
             let escaped = c.is_control();
-            escaped.then(|| c.escape_default()).into_iter().flatten().chain((!escaped).then_some(c))
+            escaped
+                .then(|| c.escape_default())
+                .into_iter()
+                .flatten()
+                .chain((!escaped).then_some(c))
         })
         .collect()
 }

@@ -123,7 +123,11 @@ pub(crate) fn hold(
             Limit::Descriptors(count) => drop(command.descriptor_limit(count)),
         }
     }
-    let output = if lock.terminal_escapes { Stdio::InheritRaw } else { Stdio::Inherit };
+    let output = if lock.terminal_escapes {
+        Stdio::InheritRaw
+    } else {
+        Stdio::Inherit
+    };
     let open = |open: bool, stdio: Stdio| if open { stdio } else { Stdio::Closed };
     command.stdin(open(lock.stdio.stdin, Stdio::Inherit));
     command.stdout(open(lock.stdio.stdout, output.clone()));
@@ -136,5 +140,8 @@ fn refused(error: &HeldError, guest: &str) -> CommandError {
         HeldError::Mount(_) => exit::USAGE,
         _ => exit::FAILED,
     };
-    CommandError::new(code, format_args!("cannot give the program {guest}: {error}"))
+    CommandError::new(
+        code,
+        format_args!("cannot give the program {guest}: {error}"),
+    )
 }

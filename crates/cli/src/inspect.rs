@@ -41,29 +41,60 @@ fn print(name: &str, inspection: &Inspection) {
         Shape::Library => "library (exports functions only)",
     };
     println!("{}: WebAssembly {kind}, {shape}", shown(name));
-    line("size", &format!("{} ({} bytes)", format_size(inspection.size), inspection.size));
+    line(
+        "size",
+        &format!(
+            "{} ({} bytes)",
+            format_size(inspection.size),
+            inspection.size
+        ),
+    );
     line("digest", &format!("blake3:{}", inspection.digest));
     line("WASI", &or_none(&inspection.wasi_versions.join(", ")));
     line("features", &or_none(&inspection.features.join(", ")));
     for producer in &inspection.producers {
-        line("made with", &format!("{} {} ({})", producer.name, producer.version, producer.field));
+        line(
+            "made with",
+            &format!(
+                "{} {} ({})",
+                producer.name, producer.version, producer.field
+            ),
+        );
     }
     line("functions", &inspection.functions.to_string());
     if let Some(start) = inspection.start_function {
-        line("start", &format!("function {start} runs before anything else"));
+        line(
+            "start",
+            &format!("function {start} runs before anything else"),
+        );
     }
     for memory in &inspection.memories {
         line("memory", &describe(memory));
     }
     for table in &inspection.tables {
-        let maximum = table.maximum.map_or_else(|| "no maximum".to_owned(), |max| format!("at most {max}"));
+        let maximum = table
+            .maximum
+            .map_or_else(|| "no maximum".to_owned(), |max| format!("at most {max}"));
         let imported = if table.is_imported { ", imported" } else { "" };
-        line("table", &format!("{} of {}, {maximum}{imported}", table.minimum, table.element));
+        line(
+            "table",
+            &format!(
+                "{} of {}, {maximum}{imported}",
+                table.minimum, table.element
+            ),
+        );
     }
     if inspection.nested_modules > 0 {
         line("modules inside", &inspection.nested_modules.to_string());
     }
-    line("names", if inspection.has_names { "yes" } else { "no: traps show function numbers" });
+    line(
+        "names",
+        if inspection.has_names {
+            "yes"
+        } else {
+            "no: traps show function numbers"
+        },
+    );
     line(
         "source lines",
         &match &inspection.debug_information {
@@ -81,16 +112,29 @@ fn print(name: &str, inspection: &Inspection) {
     }
     println!("\nImports:");
     for import in &inspection.imports {
-        println!("  {} {}.{} {}", import.kind, shown(&import.module), shown(&import.name), import.signature);
+        println!(
+            "  {} {}.{} {}",
+            import.kind,
+            shown(&import.module),
+            shown(&import.name),
+            import.signature
+        );
     }
     println!("\nExports:");
     for export in &inspection.exports {
-        println!("  {} {} {}", export.kind, shown(&export.name), export.signature);
+        println!(
+            "  {} {} {}",
+            export.kind,
+            shown(&export.name),
+            export.signature
+        );
     }
     println!("\nSections:");
     for section in &inspection.sections {
         let custom = if section.is_custom { "custom " } else { "" };
-        let count = section.count.map_or_else(String::new, |count| format!(", {count} items"));
+        let count = section
+            .count
+            .map_or_else(String::new, |count| format!(", {count} items"));
         println!(
             "  {:>10}  at {:#010x}  {custom}{}{count}",
             format_size(section.size),
@@ -105,13 +149,22 @@ fn line(name: &str, value: &str) {
 }
 
 fn or_none(text: &str) -> String {
-    if text.is_empty() { "none".to_owned() } else { text.to_owned() }
+    if text.is_empty() {
+        "none".to_owned()
+    } else {
+        text.to_owned()
+    }
 }
 
 /// Import names on one line, cut when there are many.
 fn summary(imports: &[String]) -> String {
     const SHOWN_MAX: usize = 6;
-    let mut text = imports.iter().take(SHOWN_MAX).cloned().collect::<Vec<_>>().join(", ");
+    let mut text = imports
+        .iter()
+        .take(SHOWN_MAX)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(", ");
     if imports.len() > SHOWN_MAX {
         text.push_str(&format!(", and {} more", imports.len() - SHOWN_MAX));
     }

@@ -57,7 +57,10 @@ impl Learner {
                 file.display()
             ))
         })?;
-        eprintln!("holm: what the program used is written to {}", file.display());
+        eprintln!(
+            "holm: what the program used is written to {}",
+            file.display()
+        );
         let refused = finished
             .process
             .denials()
@@ -65,7 +68,9 @@ impl Learner {
             .filter(|denial| !matches!(denial.cause, Cause::NothingMounted { write: false, .. }))
             .count();
         if refused > 0 {
-            eprintln!("holm: {refused} thing(s) were refused and are not in it; grant them and learn again");
+            eprintln!(
+                "holm: {refused} thing(s) were refused and are not in it; grant them and learn again"
+            );
         }
         Ok(())
     }
@@ -79,27 +84,42 @@ impl Learner {
         lock: &Lock,
     ) -> Manifest {
         let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = file
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
         let path = program.path().map_or_else(
             || program.name().to_owned(),
-            |path| run::relative_to(path, folder).to_string_lossy().into_owned(),
+            |path| {
+                run::relative_to(path, folder)
+                    .to_string_lossy()
+                    .into_owned()
+            },
         );
         let name = Path::new(program.name()).file_stem().map_or_else(
             || "app".to_owned(),
             |stem| stem.to_string_lossy().into_owned(),
         );
         let mut manifest = match app {
-            Some(app) => Manifest { app: app.manifest.app.clone(), ..Manifest::of_program(&name, &path) },
+            Some(app) => Manifest {
+                app: app.manifest.app.clone(),
+                ..Manifest::of_program(&name, &path)
+            },
             None => Manifest::of_program(&name, &path),
         };
         manifest.needs.stdin = used.stdin;
         manifest.needs.stdout = used.stdout;
         manifest.needs.stderr = used.stderr;
         for mount in finished.process.namespace().granted() {
-            let Some(write) = used.of_mount(mount, finished) else { continue };
-            let Origin::Granted(guest) = &mount.origin else { continue };
-            let Ok(guest) = GuestPath::new(guest) else { continue };
+            let Some(write) = used.of_mount(mount, finished) else {
+                continue;
+            };
+            let Origin::Granted(guest) = &mount.origin else {
+                continue;
+            };
+            let Ok(guest) = GuestPath::new(guest) else {
+                continue;
+            };
             if mount.source == "memory" {
                 manifest.needs.tmp = Some(TemporaryNeed {
                     guest,
@@ -108,8 +128,14 @@ impl Learner {
                     optional: false,
                 });
             } else {
-                let access = if write { Access::ReadWrite } else { Access::ReadOnly };
-                manifest.needs.use_directory(&guest, access, Some(&mount.source));
+                let access = if write {
+                    Access::ReadWrite
+                } else {
+                    Access::ReadOnly
+                };
+                manifest
+                    .needs
+                    .use_directory(&guest, access, Some(&mount.source));
             }
         }
         if used.environment {
@@ -171,7 +197,9 @@ impl Used {
 fn temporary_bytes(lock: &Lock, place: &str) -> u64 {
     lock.mounts
         .iter()
-        .filter(|mount| mount.guest.place().trim_start_matches('/') == place.trim_start_matches('/'))
+        .filter(|mount| {
+            mount.guest.place().trim_start_matches('/') == place.trim_start_matches('/')
+        })
         .find_map(|mount| match mount.source {
             LockedSource::Temporary { size } => Some(size),
             _ => None,
@@ -181,7 +209,8 @@ fn temporary_bytes(lock: &Lock, place: &str) -> u64 {
 
 fn holds(mount: &str, path: &str) -> bool {
     let mount = mount.trim_end_matches('/');
-    path.strip_prefix(mount).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path.strip_prefix(mount)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 impl Observer for Learner {
@@ -221,7 +250,9 @@ impl Observer for Learner {
                     _ => String::new(),
                 };
                 let write = named(4).split('|').any(|right| right == "FD_WRITE")
-                    || named(3).split('|').any(|flag| flag == "CREATE" || flag == "TRUNCATE")
+                    || named(3)
+                        .split('|')
+                        .any(|flag| flag == "CREATE" || flag == "TRUNCATE")
                     || named(4) == "ALL";
                 used.touch(base, text(2), write && event.outcome.is_ok());
                 if let Ok(Answer::Number(opened)) = event.outcome
@@ -231,24 +262,42 @@ impl Observer for Learner {
                     used.directories.insert(Fd(opened), path);
                 }
             }
-            Syscall::PathFilestatGet => fd(0).into_iter().for_each(|fd| used.touch(fd, text(2), false)),
-            Syscall::PathReadlink => fd(0).into_iter().for_each(|fd| used.touch(fd, text(1), false)),
+            Syscall::PathFilestatGet => fd(0)
+                .into_iter()
+                .for_each(|fd| used.touch(fd, text(2), false)),
+            Syscall::PathReadlink => fd(0)
+                .into_iter()
+                .for_each(|fd| used.touch(fd, text(1), false)),
             Syscall::PathFilestatSetTimes => {
-                fd(0).into_iter().for_each(|fd| used.touch(fd, text(2), true));
+                fd(0)
+                    .into_iter()
+                    .for_each(|fd| used.touch(fd, text(2), true));
             }
             Syscall::PathCreateDirectory
             | Syscall::PathRemoveDirectory
             | Syscall::PathUnlinkFile => {
-                fd(0).into_iter().for_each(|fd| used.touch(fd, text(1), true));
+                fd(0)
+                    .into_iter()
+                    .for_each(|fd| used.touch(fd, text(1), true));
             }
-            Syscall::PathSymlink => fd(1).into_iter().for_each(|fd| used.touch(fd, text(2), true)),
+            Syscall::PathSymlink => fd(1)
+                .into_iter()
+                .for_each(|fd| used.touch(fd, text(2), true)),
             Syscall::PathRename => {
-                fd(0).into_iter().for_each(|fd| used.touch(fd, text(1), true));
-                fd(2).into_iter().for_each(|fd| used.touch(fd, text(3), true));
+                fd(0)
+                    .into_iter()
+                    .for_each(|fd| used.touch(fd, text(1), true));
+                fd(2)
+                    .into_iter()
+                    .for_each(|fd| used.touch(fd, text(3), true));
             }
             Syscall::PathLink => {
-                fd(0).into_iter().for_each(|fd| used.touch(fd, text(2), true));
-                fd(3).into_iter().for_each(|fd| used.touch(fd, text(4), true));
+                fd(0)
+                    .into_iter()
+                    .for_each(|fd| used.touch(fd, text(2), true));
+                fd(3)
+                    .into_iter()
+                    .for_each(|fd| used.touch(fd, text(4), true));
             }
             Syscall::FdRenumber => {
                 if let (Some(from), Some(to)) = (fd(0), fd(1))

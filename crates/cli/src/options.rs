@@ -31,9 +31,11 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: the program's own; 2 wrong command line, 124 timed out, \
+#[command(
+    after_help = "Exit codes: the program's own; 2 wrong command line, 124 timed out, \
     125 not granted, 126 cannot be run, 127 no such file, 134 trapped, 152 out of CPU time, \
-    128+N ended by signal N, 1 anything else.")]
+    128+N ended by signal N, 1 anything else."
+)]
 pub(crate) struct RunOptions {
     /// The program (.wasm, .wat) or the app's folder
     #[arg(value_name = "PROGRAM")]

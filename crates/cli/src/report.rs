@@ -26,7 +26,10 @@ pub(crate) fn denials(finished: &Finished) {
         eprintln!("holm: {sentence}");
     }
     if sentences.len() > SHOWN_MAX {
-        eprintln!("holm: and {} more refusals; --trace shows each", sentences.len() - SHOWN_MAX);
+        eprintln!(
+            "holm: and {} more refusals; --trace shows each",
+            sentences.len() - SHOWN_MAX
+        );
     }
 }
 
@@ -45,7 +48,11 @@ fn explain(denials: &[Denial], failed: bool) -> Vec<String> {
                     entry.2 += denial.count;
                 }
             }
-            Cause::ReadOnlyMount { mount, source, path } => sentences.push(format!(
+            Cause::ReadOnlyMount {
+                mount,
+                source,
+                path,
+            } => sentences.push(format!(
                 "refused: change {} in {}, which is read-only{}. To allow it: {}",
                 shown(&format!("{path:?}")),
                 shown(mount),
@@ -63,8 +70,11 @@ fn explain(denials: &[Denial], failed: bool) -> Vec<String> {
         }
     }
     for (directory, (path, write, count)) in missing {
-        let (word, access) =
-            if write { ("change", Access::ReadWrite) } else { ("read", Access::ReadOnly) };
+        let (word, access) = if write {
+            ("change", Access::ReadWrite)
+        } else {
+            ("read", Access::ReadOnly)
+        };
         sentences.push(format!(
             "refused: {word} {}: nothing is granted there{}. To allow it: {}",
             shown(&path),
@@ -78,7 +88,12 @@ fn explain(denials: &[Denial], failed: bool) -> Vec<String> {
 /// The option that mounts `source` at `guest`, as the grants themselves write it.
 fn directory_option(source: &str, guest: &str, access: Access) -> String {
     match GuestPath::new(guest) {
-        Ok(guest) => Grant::Directory { host: source.to_owned(), guest, access }.to_option(),
+        Ok(guest) => Grant::Directory {
+            host: source.to_owned(),
+            guest,
+            access,
+        }
+        .to_option(),
         Err(_) => format!("--dir HOST_DIR::GUEST:{}", access.word()),
     }
 }
@@ -112,7 +127,11 @@ fn directory_of(path: &str) -> String {
 }
 
 fn times(count: u64) -> String {
-    if count > 1 { format!(" ({count} times)") } else { String::new() }
+    if count > 1 {
+        format!(" ({count} times)")
+    } else {
+        String::new()
+    }
 }
 
 #[cfg(test)]
@@ -122,7 +141,12 @@ mod tests {
     use holm_os::kernel::{Cause, Denial, Limit};
 
     fn denial(cause: Cause, count: u64) -> Denial {
-        Denial { cause, call: None, errno: Errno::ReadOnly, count }
+        Denial {
+            cause,
+            call: None,
+            errno: Errno::ReadOnly,
+            count,
+        }
     }
 
     #[test]
@@ -133,7 +157,10 @@ mod tests {
             path: "out.txt".to_owned(),
         };
         let sentences = explain(
-            &[denial(read_only, 3), denial(Cause::Limit(Limit::Memory(64 << 20)), 1)],
+            &[
+                denial(read_only, 3),
+                denial(Cause::Limit(Limit::Memory(64 << 20)), 1),
+            ],
             false,
         );
         assert_eq!(
@@ -148,7 +175,10 @@ mod tests {
 
     #[test]
     fn a_probe_is_no_news_unless_the_program_failed() {
-        let probe = Cause::NothingMounted { path: "/etc/hosts".to_owned(), write: false };
+        let probe = Cause::NothingMounted {
+            path: "/etc/hosts".to_owned(),
+            write: false,
+        };
         assert!(explain(&[denial(probe.clone(), 1)], false).is_empty());
         assert_eq!(
             explain(&[denial(probe, 1)], true),

@@ -5,10 +5,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use holm_os::engine::{Loaded, LoadError, Program, TierChoice};
-use holm_os::kernel::Process;
+use holm_os::engine::{LoadError, Program, TierChoice};
 use holm_os::package::grant::Lock;
-use holm_os::{Command, Failure, Finished, Interrupts, RunError, System, SystemOptions};
+use holm_os::{Command, Failure, Finished, Interrupts, RunError, Running, System, SystemOptions};
 
 use crate::app::App;
 use crate::error::{CommandError, shown};
@@ -19,7 +18,9 @@ use crate::{ask, cache, exit, grants, report, stats, trap};
 
 pub(crate) fn run(options: RunOptions) -> Result<u8, CommandError> {
     let app = App::open(&options.program)?;
-    let path = app.as_ref().map_or_else(|| options.program.clone(), App::program);
+    let path = app
+        .as_ref()
+        .map_or_else(|| options.program.clone(), App::program);
     let system = System::new(SystemOptions {
         engine: cache::engine_config(options.no_cache, options.see.coredump.is_some()),
         seed: options.grant.seed,
@@ -31,7 +32,12 @@ pub(crate) fn run(options: RunOptions) -> Result<u8, CommandError> {
         Some(app) => ask::settle(
             &app.manifest,
             &app.folder,
-            || program.digest().map(|digest| digest.to_string()).map_err(not_runnable),
+            || {
+                program
+                    .digest()
+                    .map(|digest| digest.to_string())
+                    .map_err(not_runnable)
+            },
             &mut given,
             options.grant.grant_needs,
         )?,
@@ -49,7 +55,11 @@ pub(crate) fn run(options: RunOptions) -> Result<u8, CommandError> {
             command.env(name, value);
         }
     }
-    grants::hold(&mut command, &lock, app.as_ref().map(|app| app.folder.as_path()))?;
+    grants::hold(
+        &mut command,
+        &lock,
+        app.as_ref().map(|app| app.folder.as_path()),
+    )?;
     let watchers = Watchers::new(&options, &mut command)?;
     command.tier(match options.tier {
         Tier::Auto => TierChoice::Auto,
@@ -59,23 +69,39 @@ pub(crate) fn run(options: RunOptions) -> Result<u8, CommandError> {
     if options.see.coredump.is_some() {
         command.core_dump();
     }
-    command.on_quick_start(cache::optimise_in_background).on_start(pass_signals);
-    let finished = system.run(&program, command).map_err(|error| failed(&error))?;
-    let run = Run { program: &program, see: &options.see, app: app.as_ref(), lock: &lock };
-    run.finish(&finished, watchers.as_ref())?;
+    command
+        .on_quick_start(cache::optimise_in_background)
+        .on_start(pass_signals);
+    let run = Arc::new(Run {
+        program,
+        see: options.see,
+        app,
+        lock,
+        watchers,
+    });
+    let abandoned = run.clone();
+    command.on_abandon(move |finished| {
+        let code = match abandoned.finish(&finished) {
+            Ok(()) => exit::of(finished.status),
+            Err(error) => {
+                error.print();
+                error.exit_code()
+            }
+        };
+        std::process::exit(i32::from(code));
+    });
+    let finished = system
+        .run(&run.program, command)
+        .map_err(|error| failed(&error))?;
+    run.finish(&finished)?;
     Ok(exit::of(finished.status))
 }
 
 /// Signals to `holm` end the program, so that what is to be said of it can still be said;
 /// the same signal a second time ends `holm` as well.
-fn pass_signals(process: &Arc<Process>, loaded: &Loaded) {
+fn pass_signals(running: Running) {
     static INTERRUPTS: OnceLock<Interrupts> = OnceLock::new();
-    let (process, guest) = (process.clone(), loaded.interrupter());
-    let installed = Interrupts::install(move |signal| {
-        process.note_signal(signal);
-        guest.interrupt();
-    });
-    match installed {
+    match Interrupts::install(move |signal| running.signal(signal)) {
         // One process is run in the life of this one.
         Ok(interrupts) => drop(INTERRUPTS.set(interrupts)),
         Err(error) => eprintln!("holm: signals end holm at once: {error}"),
@@ -90,7 +116,10 @@ fn name(options: &RunOptions, app: Option<&App>, path: &Path) -> String {
     if let Some(app) = app {
         return app.manifest.app.name.clone();
     }
-    path.file_name().map_or_else(|| "program".to_owned(), |name| name.to_string_lossy().into_owned())
+    path.file_name().map_or_else(
+        || "program".to_owned(),
+        |name| name.to_string_lossy().into_owned(),
+    )
 }
 
 fn arguments(options: &RunOptions, app: Option<&App>) -> Result<Vec<String>, CommandError> {
@@ -116,7 +145,7 @@ pub(crate) struct Watchers {
 }
 
 impl Watchers {
-    fn new(options: &RunOptions, command: &mut Command) -> Result<Option<Watchers>, CommandError> {
+    fn new(options: &RunOptions, command: &mut Command) -> Result<Watchers, CommandError> {
         let tracer = match options.see.trace {
             None => None,
             Some(format) => {
@@ -139,22 +168,23 @@ impl Watchers {
         if let Some(learner) = &learner {
             command.observer(learner.clone());
         }
-        Ok((tracer.is_some() || learner.is_some()).then_some(Watchers { tracer, learner }))
+        Ok(Watchers { tracer, learner })
     }
 }
 
 /// A run that is over, as far as it is to be told.
-struct Run<'a> {
-    program: &'a Program,
-    see: &'a SeeOptions,
-    app: Option<&'a App>,
-    lock: &'a Lock,
+struct Run {
+    program: Program,
+    see: SeeOptions,
+    app: Option<App>,
+    lock: Lock,
+    watchers: Watchers,
 }
 
-impl Run<'_> {
+impl Run {
     /// Says and writes what is to be said and written once the program has ended.
-    fn finish(&self, finished: &Finished, watchers: Option<&Watchers>) -> Result<(), CommandError> {
-        if let Some(tracer) = watchers.and_then(|watchers| watchers.tracer.as_ref()) {
+    fn finish(&self, finished: &Finished) -> Result<(), CommandError> {
+        if let Some(tracer) = &self.watchers.tracer {
             tracer.note(&finished.status.to_string());
         }
         if let Some(failure) = &finished.failure {
@@ -172,10 +202,8 @@ impl Run<'_> {
         if self.see.stats {
             stats::print(finished);
         }
-        if let (Some(path), Some(learner)) =
-            (&self.see.learn, watchers.and_then(|watchers| watchers.learner.as_ref()))
-        {
-            learner.write(path, finished, self.program, self.app, self.lock)?;
+        if let (Some(path), Some(learner)) = (&self.see.learn, &self.watchers.learner) {
+            learner.write(path, finished, &self.program, self.app.as_ref(), &self.lock)?;
         }
         Ok(())
     }
@@ -219,5 +247,7 @@ pub(crate) fn relative_to(path: &Path, folder: &Path) -> PathBuf {
     let (Ok(path_full), Ok(folder_full)) = (path.canonicalize(), folder.canonicalize()) else {
         return path.to_owned();
     };
-    path_full.strip_prefix(&folder_full).map_or_else(|_| path.to_owned(), Path::to_path_buf)
+    path_full
+        .strip_prefix(&folder_full)
+        .map_or_else(|_| path.to_owned(), Path::to_path_buf)
 }

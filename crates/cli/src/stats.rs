@@ -15,14 +15,23 @@ pub(crate) fn print(finished: &Finished) {
     calls.sort_by_key(|(call, count)| (std::cmp::Reverse(*count), *call));
     let total: u64 = calls.iter().map(|(_, count)| count).sum();
     eprintln!("holm: {}", finished.status);
-    eprintln!("  wall time     {:>12.3} ms", finished.wall.as_secs_f64() * 1e3);
-    eprintln!("  CPU time      {:>12.3} ms", finished.cpu.as_secs_f64() * 1e3);
+    eprintln!(
+        "  wall time     {:>12.3} ms",
+        finished.wall.as_secs_f64() * 1e3
+    );
+    eprintln!(
+        "  CPU time      {:>12.3} ms",
+        finished.cpu.as_secs_f64() * 1e3
+    );
     eprintln!(
         "  start         {:>12.3} ms ({})",
         finished.start.as_secs_f64() * 1e3,
         finished.code
     );
-    eprintln!("  memory        {:>12} at most", format_size(usage.memory_peak_bytes()));
+    eprintln!(
+        "  memory        {:>12} at most",
+        format_size(usage.memory_peak_bytes())
+    );
     let resident = format_size(finished.peak_resident_bytes);
     eprintln!("  resident      {resident:>12} at most, Holm included");
     eprintln!("  bytes in      {:>12}", usage.bytes_in());

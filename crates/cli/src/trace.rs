@@ -24,7 +24,9 @@ pub(crate) struct Tracer {
 
 impl std::fmt::Debug for Tracer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tracer").field("format", &self.format).finish_non_exhaustive()
+        f.debug_struct("Tracer")
+            .field("format", &self.format)
+            .finish_non_exhaustive()
     }
 }
 
@@ -33,7 +35,10 @@ const DATA_SHOWN: usize = 32;
 
 impl Tracer {
     pub(crate) fn new(format: Format, output: Box<dyn Write + Send>) -> Tracer {
-        Tracer { format, output: Mutex::new(LineWriter::new(output)) }
+        Tracer {
+            format,
+            output: Mutex::new(LineWriter::new(output)),
+        }
     }
 
     /// Writes a line about the whole run, such as its end.
@@ -78,13 +83,22 @@ fn text(event: &TraceEvent<'_>) -> String {
         }
         let _ = match argument {
             Argument::DataIn(data) => {
-                let shown: Vec<u8> =
-                    data.iter().flat_map(|slice| slice.iter()).take(DATA_SHOWN + 1).copied().collect();
+                let shown: Vec<u8> = data
+                    .iter()
+                    .flat_map(|slice| slice.iter())
+                    .take(DATA_SHOWN + 1)
+                    .copied()
+                    .collect();
                 let total: usize = data.iter().map(|slice| slice.len()).sum();
                 write!(line, "{}, {total}", quoted(&shown))
             }
             Argument::DataOut(buffer) => {
-                write!(line, "{}, {}", quoted(&buffer[..filled(event, buffer.len())]), buffer.len())
+                write!(
+                    line,
+                    "{}, {}",
+                    quoted(&buffer[..filled(event, buffer.len())]),
+                    buffer.len()
+                )
             }
             Argument::Events(list) => write!(line, "{:?}", &list[..filled(event, list.len())]),
             other => write!(line, "{other:?}"),
@@ -110,12 +124,22 @@ fn text(event: &TraceEvent<'_>) -> String {
 fn quoted(bytes: &[u8]) -> String {
     let cut = bytes.len() > DATA_SHOWN;
     let shown = &bytes[..bytes.len().min(DATA_SHOWN)];
-    format!("\"{}\"{}", shown.escape_ascii(), if cut { "..." } else { "" })
+    format!(
+        "\"{}\"{}",
+        shown.escape_ascii(),
+        if cut { "..." } else { "" }
+    )
 }
 
 fn object(event: &TraceEvent<'_>) -> Value {
     let mut arguments = Map::new();
-    for (parameter, argument) in event.call.descriptor().parameters.iter().zip(event.arguments) {
+    for (parameter, argument) in event
+        .call
+        .descriptor()
+        .parameters
+        .iter()
+        .zip(event.arguments)
+    {
         let value = match argument {
             Argument::Fd(fd) => json!(fd.0),
             Argument::Unsigned(number) => json!(number),
@@ -123,8 +147,12 @@ fn object(event: &TraceEvent<'_>) -> Value {
             Argument::Text(text) => json!(text),
             Argument::Named(value) => json!(value.to_string()),
             Argument::DataIn(data) => {
-                let bytes: Vec<u8> =
-                    data.iter().flat_map(|slice| slice.iter()).take(DATA_SHOWN).copied().collect();
+                let bytes: Vec<u8> = data
+                    .iter()
+                    .flat_map(|slice| slice.iter())
+                    .take(DATA_SHOWN)
+                    .copied()
+                    .collect();
                 let total: usize = data.iter().map(|slice| slice.len()).sum();
                 json!({ "bytes": total, "start": bytes.escape_ascii().to_string() })
             }
@@ -133,11 +161,20 @@ fn object(event: &TraceEvent<'_>) -> Value {
                 json!({ "room": buffer.len(), "start": shown.escape_ascii().to_string() })
             }
             Argument::Subscriptions(list) => {
-                json!(list.iter().map(|one| format!("{one:?}")).collect::<Vec<_>>())
+                json!(
+                    list.iter()
+                        .map(|one| format!("{one:?}"))
+                        .collect::<Vec<_>>()
+                )
             }
             Argument::Events(list) => {
                 let shown = &list[..filled(event, list.len())];
-                json!(shown.iter().map(|one| format!("{one:?}")).collect::<Vec<_>>())
+                json!(
+                    shown
+                        .iter()
+                        .map(|one| format!("{one:?}"))
+                        .collect::<Vec<_>>()
+                )
             }
         };
         arguments.insert(parameter.name.to_owned(), value);

@@ -19,7 +19,11 @@ pub(crate) fn render(report: &TrapReport) -> String {
     let width = report.frames.len().saturating_sub(1).to_string().len();
     for (number, frame) in report.frames.iter().enumerate() {
         let inlined = if frame.is_inlined { " (inlined)" } else { "" };
-        let _ = write!(text, "  {number:>width$}: {}{inlined}", shown(&frame.function));
+        let _ = write!(
+            text,
+            "  {number:>width$}: {}{inlined}",
+            shown(&frame.function)
+        );
         match (&frame.location, frame.module_offset) {
             (Some(location), _) => {
                 let _ = write!(text, "\n  {:>width$}    at {}", "", shown(&location.file));
@@ -44,7 +48,9 @@ pub(crate) fn render(report: &TrapReport) -> String {
         let _ = writeln!(text, "holm: help: {}", shown(hint));
     }
     if !report.has_debug_information && !report.frames.is_empty() {
-        text.push_str("holm: help: build the program with debug information (-g) to see source lines\n");
+        text.push_str(
+            "holm: help: build the program with debug information (-g) to see source lines\n",
+        );
     }
     text
 }

@@ -85,6 +85,11 @@ impl OpenFile {
         }
     }
 
+    /// Whether it is a device without offsets that is no terminal.
+    pub(crate) fn is_plain_device(&self) -> bool {
+        matches!(&self.object, Object::Stream(stream) if stream.is_plain_device())
+    }
+
     pub(crate) fn place(&self) -> Result<&Place> {
         match &self.object {
             Object::Directory(place, _) => Ok(place),

@@ -6,21 +6,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use holm_abi::Limits;
-use holm_engine::{Loaded, TierChoice};
+use holm_engine::TierChoice;
 use holm_host_native::{CoarseClock, Escapes, HostDirectory, HostError, HostListener};
 use holm_kernel::port::Clock;
 use holm_kernel::vfs::memfs::{MemoryFs, Quota};
 use holm_kernel::vfs::overlayfs::OverlayFs;
 use holm_kernel::vfs::{Directory, Stream};
 use holm_kernel::{
-    Access as MountAccess, ListenerSpec, MountError, Observer, Process, ProcessSpec,
-    StandardStreams,
+    Access as MountAccess, ListenerSpec, MountError, Observer, ProcessSpec, StandardStreams,
 };
 
 use crate::image::{self, ArchiveError};
 use crate::observers::Observers;
-use crate::run::{OnQuickStart, OnStart};
+use crate::run::{Finished, OnAbandon, OnQuickStart, OnStart};
 use crate::stdio::Stdio;
+use crate::watchdog::Running;
 
 /// What a process may do with a directory of the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,13 +74,16 @@ pub struct Command {
     pub(crate) tier: TierChoice,
     pub(crate) listening: Vec<SocketAddr>,
     pub(crate) on_start: Option<OnStart>,
+    pub(crate) on_abandon: Option<OnAbandon>,
     pub(crate) on_quick_start: Option<OnQuickStart>,
     observers: Vec<Arc<dyn Observer>>,
 }
 
 impl std::fmt::Debug for Command {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Command").field("spec", &self.spec).finish_non_exhaustive()
+        f.debug_struct("Command")
+            .field("spec", &self.spec)
+            .finish_non_exhaustive()
     }
 }
 
@@ -103,6 +106,7 @@ impl Command {
             tier: TierChoice::Auto,
             listening: Vec::new(),
             on_start: None,
+            on_abandon: None,
             on_quick_start: None,
             observers: Vec::new(),
         }
@@ -125,7 +129,9 @@ impl Command {
     /// Sets an environment variable; the last value counts.
     pub fn env(&mut self, name: &str, value: &str) -> &mut Command {
         self.spec.environment.retain(|(known, _)| known != name);
-        self.spec.environment.push((name.to_owned(), value.to_owned()));
+        self.spec
+            .environment
+            .push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -162,10 +168,14 @@ impl Command {
         let source = host.display().to_string();
         match access {
             Access::ReadOnly => {
-                self.spec.namespace.mount(guest, directory, MountAccess::ReadOnly, &source)?;
+                self.spec
+                    .namespace
+                    .mount(guest, directory, MountAccess::ReadOnly, &source)?;
             }
             Access::ReadWrite => {
-                self.spec.namespace.mount(guest, directory, MountAccess::ReadWrite, &source)?;
+                self.spec
+                    .namespace
+                    .mount(guest, directory, MountAccess::ReadWrite, &source)?;
             }
             Access::CopyOnWrite => {
                 let upper = self.memory(COPY_BYTES_DEFAULT);
@@ -189,7 +199,9 @@ impl Command {
     /// [`CommandError`] when the guest path is taken.
     pub fn temporary(&mut self, guest: &str, bytes: u64) -> Result<&mut Command, CommandError> {
         let root = self.memory(bytes);
-        self.spec.namespace.mount(guest, root, MountAccess::ReadWrite, "memory")?;
+        self.spec
+            .namespace
+            .mount(guest, root, MountAccess::ReadWrite, "memory")?;
         Ok(self)
     }
 
@@ -200,10 +212,14 @@ impl Command {
     /// [`CommandError`] when it cannot be read, is damaged or hostile, or the guest path is
     /// taken.
     pub fn archive(&mut self, archive: &Path, guest: &str) -> Result<&mut Command, CommandError> {
-        let root = image::open(archive)
-            .map_err(|source| CommandError::Archive { path: archive.to_owned(), source })?;
+        let root = image::open(archive).map_err(|source| CommandError::Archive {
+            path: archive.to_owned(),
+            source,
+        })?;
         let source = archive.display().to_string();
-        self.spec.namespace.mount(guest, root, MountAccess::ReadOnly, &source)?;
+        self.spec
+            .namespace
+            .mount(guest, root, MountAccess::ReadOnly, &source)?;
         Ok(self)
     }
 
@@ -212,13 +228,13 @@ impl Command {
     /// # Errors
     ///
     /// [`CommandError`] when the host refuses the address.
-    pub fn listen(
-        &mut self,
-        address: SocketAddr,
-    ) -> Result<SocketAddr, CommandError> {
+    pub fn listen(&mut self, address: SocketAddr) -> Result<SocketAddr, CommandError> {
         let listener = HostListener::bind(address)?;
         let bound = listener.address();
-        self.spec.listeners.push(ListenerSpec { name: bound.to_string(), listener });
+        self.spec.listeners.push(ListenerSpec {
+            name: bound.to_string(),
+            listener,
+        });
         self.listening.push(bound);
         Ok(bound)
     }
@@ -271,13 +287,17 @@ impl Command {
         self
     }
 
-    /// Calls `hook` when the process is about to run, with what runs it: to hold on to the
-    /// process so that it can be killed.
-    pub fn on_start(
-        &mut self,
-        hook: impl FnOnce(&Arc<Process>, &Loaded) + 'static,
-    ) -> &mut Command {
+    /// Calls `hook` when the process is about to run, with a handle to end it by.
+    pub fn on_start(&mut self, hook: impl FnOnce(Running) + 'static) -> &mut Command {
         self.on_start = Some(Box::new(hook));
+        self
+    }
+
+    /// Calls `hook` on another thread when the process was killed, or its time ran out, but
+    /// it computes on: compiled code that was not made interruptible
+    /// ([`holm_engine::EngineConfig`]) cannot be stopped. The hook ends the host process.
+    pub fn on_abandon(&mut self, hook: impl Fn(Finished) + Send + Sync + 'static) -> &mut Command {
+        self.on_abandon = Some(Box::new(hook));
         self
     }
 

@@ -53,12 +53,20 @@ pub(crate) fn open(path: &Path) -> Result<Arc<dyn Directory>, ArchiveError> {
                     size: *size,
                     bytes: OnceLock::new(),
                 };
-                builder.add_file(path, Arc::new(file), entry.mtime_nanoseconds, entry.executable)
+                builder.add_file(
+                    path,
+                    Arc::new(file),
+                    entry.mtime_nanoseconds,
+                    entry.executable,
+                )
             }
         };
         added.map_err(|error| ArchiveError::Tree(error.to_string()))?;
     }
-    Ok(builder.build().map_err(|error| ArchiveError::Tree(error.to_string()))?.root())
+    Ok(builder
+        .build()
+        .map_err(|error| ArchiveError::Tree(error.to_string()))?
+        .root())
 }
 
 /// A file of an archive, unpacked when it is first read.
@@ -81,7 +89,9 @@ impl Blob for ArchivedFile {
             .get_or_init(|| self.archive.read(self.position).map_err(|_| Errno::Io))
             .as_ref()
             .map_err(|errno| *errno)?;
-        let from = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+        let from = usize::try_from(offset)
+            .unwrap_or(usize::MAX)
+            .min(bytes.len());
         let length = (bytes.len() - from).min(buffer.len());
         buffer[..length].copy_from_slice(&bytes[from..from + length]);
         Ok(length)

@@ -41,3 +41,4 @@ pub use image::ArchiveError;
 pub use run::{Failure, Finished, RunError};
 pub use stdio::{Captured, Stdio};
 pub use system::{System, SystemError, SystemOptions};
+pub use watchdog::{GRACE, Running};

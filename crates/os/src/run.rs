@@ -10,13 +10,15 @@ use holm_abi::{ExitStatus, Signal};
 use holm_engine::process::{
     Blocker, Entry, Outcome, Phase, RunOptions, StartError, Stop, run as execute,
 };
-use holm_engine::{Loaded, LoadError, Origin, Program, StoreBounds, TrapReport, core_dump, explain_trap};
+use holm_engine::{
+    LoadError, Loaded, Origin, Program, StoreBounds, TrapReport, core_dump, explain_trap,
+};
 use holm_host_native::{Parker, Usage, reactor};
 use holm_kernel::{Process, SpawnError, Task};
 
 use crate::command::Command;
 use crate::system::System;
-use crate::watchdog::Watchdog;
+use crate::watchdog::{Abandon, Running, Watchdog};
 
 /// Why a program was not run.
 #[derive(Debug, thiserror::Error)]
@@ -82,9 +84,11 @@ impl System {
         let asked = Instant::now();
         let loaded = self.engine.load(program, command.tier)?;
         let start = asked.elapsed();
-        if let (true, Some(optimise), Some(path)) =
-            (loaded.wants_optimising, command.on_quick_start, program.path())
-        {
+        if let (true, Some(optimise), Some(path)) = (
+            loaded.wants_optimising,
+            command.on_quick_start,
+            program.path(),
+        ) {
             optimise(path);
         }
         let plan = Plan::of(&mut command);
@@ -92,17 +96,37 @@ impl System {
         if let Some(observer) = process.observer() {
             observer.started(&process);
         }
+        let meter = Meter {
+            listening: plan.listening,
+            start,
+            code: describe(&loaded),
+            began: Instant::now(),
+            cpu_before: Usage::process_cpu_ns(),
+        };
+        let abandon = plan.on_abandon.map(|hook| {
+            let meter = meter.clone();
+            let abandon: Abandon = Arc::new(move |process, status| {
+                hook(meter.finished(process.clone(), status, None, Vec::new()));
+            });
+            abandon
+        });
+        let watchdog = Watchdog::start(&process, abandon).map_err(RunError::Watchdog)?;
         if let Some(on_start) = plan.on_start {
-            on_start(&process, &loaded);
+            on_start(Running::new(
+                &process,
+                loaded.interrupter(),
+                watchdog.as_ref(),
+            ));
         }
-        let watchdog = Watchdog::start(&process).map_err(RunError::Watchdog)?;
-        let (began, cpu_before) = (Instant::now(), Usage::process_cpu_ns());
 
         let parker = Arc::new(Parker::new());
         let waker = Waker::from(parker.clone());
         let task = Task::new(process.clone(), waker);
         let entry = match &plan.invoke {
-            Some(name) => Entry::Invoke { name, arguments: &plan.invoke_arguments },
+            Some(name) => Entry::Invoke {
+                name,
+                arguments: &plan.invoke_arguments,
+            },
             None => Entry::Command,
         };
         let options = RunOptions {
@@ -111,7 +135,9 @@ impl System {
             bounds: StoreBounds::default(),
         };
         let ended = execute(&loaded.module, task, &options);
-        drop(watchdog);
+        if let Some(watchdog) = watchdog {
+            watchdog.returned();
+        }
 
         let (status, failure) = match ended.outcome {
             Outcome::Exited(code) => (ExitStatus::Exited(code), None),
@@ -120,30 +146,56 @@ impl System {
             Outcome::Trapped { error, during } => {
                 let mut report = explain_trap(&error, program);
                 note_phase(&mut report, during);
-                let dump = plan.core_dump.then(|| core_dump(&error, ended.store, program.name()));
+                let dump = plan
+                    .core_dump
+                    .then(|| core_dump(&error, ended.store, program.name()));
                 let core_dump = dump.and_then(Result::ok);
                 (ExitStatus::Trapped, Some(Failure { report, core_dump }))
             }
         };
-        let cpu_ns = Usage::process_cpu_ns().saturating_sub(cpu_before);
-        Ok(Finished {
-            status,
-            failure,
-            results: ended.results,
-            note: note(status, &process),
-            process,
-            listening: plan.listening,
-            wall: began.elapsed(),
-            cpu: Duration::from_nanos(cpu_ns),
-            start,
-            code: describe(&loaded),
-            peak_resident_bytes: Usage::now().peak_resident_bytes,
-        })
+        Ok(meter.finished(process, status, failure, ended.results))
     }
 }
 
-/// Called with the process and its code when it is about to run.
-pub(crate) type OnStart = Box<dyn FnOnce(&Arc<Process>, &Loaded)>;
+/// What is measured of a run, and known of it beforehand.
+#[derive(Clone)]
+struct Meter {
+    listening: Vec<SocketAddr>,
+    start: Duration,
+    code: String,
+    began: Instant,
+    cpu_before: u64,
+}
+
+impl Meter {
+    fn finished(
+        &self,
+        process: Arc<Process>,
+        status: ExitStatus,
+        failure: Option<Failure>,
+        results: Vec<String>,
+    ) -> Finished {
+        let cpu_ns = Usage::process_cpu_ns().saturating_sub(self.cpu_before);
+        Finished {
+            status,
+            failure,
+            results,
+            note: note(status, &process),
+            process,
+            listening: self.listening.clone(),
+            wall: self.began.elapsed(),
+            cpu: Duration::from_nanos(cpu_ns),
+            start: self.start,
+            code: self.code.clone(),
+            peak_resident_bytes: Usage::now().peak_resident_bytes,
+        }
+    }
+}
+
+/// Called with the process when it is about to run.
+pub(crate) type OnStart = Box<dyn FnOnce(Running)>;
+/// Called when the guest cannot be stopped, with what is known of it: ends the host process.
+pub(crate) type OnAbandon = Box<dyn Fn(Finished) + Send + Sync>;
 /// Called with the program's path when it starts with code that could be better.
 pub(crate) type OnQuickStart = fn(&Path);
 
@@ -154,6 +206,7 @@ struct Plan {
     core_dump: bool,
     listening: Vec<SocketAddr>,
     on_start: Option<OnStart>,
+    on_abandon: Option<OnAbandon>,
 }
 
 impl Plan {
@@ -164,6 +217,7 @@ impl Plan {
             core_dump: command.core_dump,
             listening: std::mem::take(&mut command.listening),
             on_start: command.on_start.take(),
+            on_abandon: command.on_abandon.take(),
         }
     }
 }
@@ -183,7 +237,11 @@ impl Blocker for Sleeper {
         {
             return Ok(());
         }
-        reactor().wait(&self.parker, deadline);
+        // A coarse clock reaches the deadline at its next step, not before.
+        let step = task.process().clock().resolution_ns().max(1);
+        let reached =
+            deadline.map(|deadline| deadline.checked_next_multiple_of(step).unwrap_or(u64::MAX));
+        reactor().wait(&self.parker, reached);
         Ok(())
     }
 }
@@ -200,12 +258,14 @@ fn note_phase(report: &mut TrapReport, during: Phase) {
 fn note(status: ExitStatus, process: &Process) -> Option<String> {
     let seconds = |ns: u64| holm_package::units::format_duration(Duration::from_nanos(ns));
     match status {
-        ExitStatus::Signaled(Signal::Alarm) => {
-            Some(format!("timed out after {}", seconds(process.limits().wall_ns)))
-        }
-        ExitStatus::Signaled(Signal::CpuExceeded) => {
-            Some(format!("used up its {} of CPU time", seconds(process.limits().cpu_ns)))
-        }
+        ExitStatus::Signaled(Signal::Alarm) => Some(format!(
+            "timed out after {}",
+            seconds(process.limits().wall_ns)
+        )),
+        ExitStatus::Signaled(Signal::CpuExceeded) => Some(format!(
+            "used up its {} of CPU time",
+            seconds(process.limits().cpu_ns)
+        )),
         _ => None,
     }
 }

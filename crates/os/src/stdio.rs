@@ -33,13 +33,19 @@ impl Captured {
     /// A stream that keeps up to `limit` bytes.
     #[must_use]
     pub fn new(limit: usize) -> Arc<Captured> {
-        Arc::new(Captured { bytes: Mutex::new(Vec::new()), limit })
+        Arc::new(Captured {
+            bytes: Mutex::new(Vec::new()),
+            limit,
+        })
     }
 
     /// What was written so far.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
-        self.bytes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.bytes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 

@@ -51,13 +51,22 @@ impl System {
     pub fn new(options: SystemOptions) -> Result<System, SystemError> {
         let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = match options.seed {
             None => (Arc::new(NativeClock), Arc::new(NativeEntropy)),
-            Some(seed) => (Arc::new(VirtualClock::new()), Arc::new(SeededEntropy::new(seed))),
+            Some(seed) => (
+                Arc::new(VirtualClock::new()),
+                Arc::new(SeededEntropy::new(seed)),
+            ),
         };
-        let behaviour = Options { sorted_directories: options.seed.is_some() };
+        let behaviour = Options {
+            sorted_directories: options.seed.is_some(),
+        };
         let (kernel, authority) =
             Kernel::boot(Ports { clock, entropy }, behaviour).map_err(SystemError::Entropy)?;
         let engine = Engine::new(options.engine)?;
-        Ok(System { kernel, authority, engine })
+        Ok(System {
+            kernel,
+            authority,
+            engine,
+        })
     }
 
     /// The kernel.

@@ -134,6 +134,9 @@ pub(crate) fn fd_seek(task: &mut Task, fd: Fd, offset: i64, whence: Whence) -> S
     } else {
         task.open_file(fd, Rights::FD_SEEK)?
     };
+    if open.is_plain_device() {
+        return done(Ok(0));
+    }
     done((|| {
         let file = open.file()?;
         let mut position = crate::lock(&open.offset);
@@ -150,6 +153,9 @@ pub(crate) fn fd_seek(task: &mut Task, fd: Fd, offset: i64, whence: Whence) -> S
 
 pub(crate) fn fd_tell(task: &mut Task, fd: Fd) -> SysResult<u64> {
     let open = task.open_to_tell(fd)?;
+    if open.is_plain_device() {
+        return done(Ok(0));
+    }
     done((|| {
         open.file()?;
         Ok(*crate::lock(&open.offset))

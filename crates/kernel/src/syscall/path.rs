@@ -592,6 +592,7 @@ fn directory_entry(place: Place, request: &Request) -> Entry {
 fn file_entry(object: Object, access: Access, request: &Request) -> Entry {
     let mut applicable = match &object {
         Object::File(..) => Rights::FILE,
+        Object::Stream(stream) if stream.is_plain_device() => Rights::DEVICE,
         _ => Rights::STREAM,
     };
     if access == Access::ReadOnly {

@@ -162,6 +162,10 @@ impl Stream for Device {
         FileType::CharacterDevice
     }
 
+    fn is_plain_device(&self) -> bool {
+        true
+    }
+
     fn read(&self, buffer: &mut [u8], _waker: &Waker) -> Poll<Result<usize>> {
         Poll::Ready(match &self.kind {
             Kind::Null => Ok(0),

@@ -186,8 +186,13 @@ pub struct Readiness {
 /// again after it is woken. Registered wakers of one stream are bounded by its users: a
 /// stream keeps at most one for each side and task.
 pub trait Stream: Any + Debug + Send + Sync {
-    /// What kind of file it is; a `CharacterDevice` passes for a terminal.
+    /// What kind of file it is.
     fn file_type(&self) -> FileType;
+    /// Whether a character device is something else than a terminal. WASI 0.1 has no other
+    /// way to tell than that a terminal cannot be asked for an offset (wasi-libc's `isatty`).
+    fn is_plain_device(&self) -> bool {
+        false
+    }
     /// Metadata.
     fn stat(&self) -> Result<Stat> {
         Ok(Stat {
