@@ -7,6 +7,7 @@
 mod faulty;
 mod invariants;
 mod oracle;
+mod path_calls;
 mod random_calls;
 #[cfg(test)]
 mod tests;
@@ -14,13 +15,13 @@ mod tests;
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::Waker;
 
-use holm_abi::{ExitStatus, Fd, FdFlags, FileType, Limits, LookupFlags, OpenFlags, Rights, Signal};
+use holm_abi::{ExitStatus, Fd, Limits, Signal};
 
 use self::faulty::Faults;
 use self::invariants::Account;
-use self::oracle::{Call, ModelMount, Oracle, Says, View};
+use self::oracle::{ModelMount, View};
 use super::SplitMix64;
 use super::host::{CountingWaker, HandClock, ScriptedListener, ScriptedStream};
 use super::model::{Model, Tree, tree_of};
@@ -28,10 +29,10 @@ use crate::descriptor::Object;
 use crate::deterministic::SeededEntropy;
 use crate::kernel::{Authority, Kernel, Options, Ports};
 use crate::process::{ChildMount, ChildSpec, ListenerSpec, Process, ProcessSpec, StandardStreams};
-use crate::task::{SysResult, Task};
+use crate::task::Task;
 use crate::vfs::memfs::{MemoryFs, Quota};
 use crate::vfs::mount::{Access, Mount, Namespace};
-use crate::vfs::{Directory, Lookup, OpenOptions, Opened, Result};
+use crate::vfs::{Directory, Lookup, OpenOptions, Opened};
 
 /// Where things are mounted, and whether the first process may change them. A child never
 /// gets the last one.
@@ -415,118 +416,6 @@ impl Run {
         }
     }
 
-    fn random_path(&mut self) -> String {
-        let mut path = String::new();
-        let most = 1 + self.random.below(4);
-        for at in 0..=self.random.below(most) {
-            if at > 0 {
-                path.push_str(if self.random.chance(1, 12) { "//" } else { "/" });
-            }
-            path.push_str(NAMES[self.random.index(NAMES.len())]);
-        }
-        if self.random.chance(1, 8) {
-            path.push('/');
-        }
-        if self.random.chance(1, 60) {
-            path.insert(0, '/');
-        }
-        path
-    }
-
-    /// A call on a path relative to a grant, compared with the oracle.
-    fn path_call(&mut self) {
-        let at = self.some_guest();
-        if self.guests[at].bases.is_empty() || self.guests[at].process.status().is_some() {
-            return;
-        }
-        let (fd, base) = *self.random.pick(&self.guests[at].bases.clone());
-        let (new_fd, new_base) = *self.random.pick(&self.guests[at].bases.clone());
-        let path = self.random_path();
-        let new_path = self.random_path();
-        let call = match self.random.below(20) {
-            0..=3 => Call::Stat {
-                follow: self.random.chance(1, 2),
-            },
-            4..=6 => Call::CreateDirectory,
-            7 => Call::RemoveDirectory,
-            8 => Call::Unlink,
-            9 | 10 => Call::Symlink {
-                target: (*self.random.pick(&TARGETS)).to_owned(),
-            },
-            11 => Call::ReadLink,
-            12 | 13 => Call::Link {
-                follow: self.random.chance(1, 4),
-                new_base,
-                new_path,
-            },
-            14 | 15 => Call::Rename { new_base, new_path },
-            _ => Call::Open {
-                follow: self.random.chance(2, 3),
-                options: self.open_options(),
-            },
-        };
-        self.note(format!(
-            "{} at {base}: {path} {call:?}",
-            self.guests[at].process.pid()
-        ));
-        self.counts.calls += 1;
-        self.recapture();
-        let keep_open = self.random.chance(1, 3);
-        let got = perform(
-            &mut self.guests[at].task,
-            fd,
-            new_fd,
-            &path,
-            &call,
-            keep_open,
-        );
-        if got.is_ok() {
-            self.counts.succeeded += 1;
-        }
-        let full = matches!(
-            got,
-            Err(holm_abi::Errno::NoSpace | holm_abi::Errno::TooManyFds)
-        );
-        if self.faults.take_fired() || full {
-            self.counts.faults += u64::from(!full);
-            self.stale = true;
-            return;
-        }
-        self.counts.compared += 1;
-        let view = self.guests[at].view.clone();
-        let wanted = Oracle {
-            mounts: &mut self.mounts,
-            view: &view,
-        }
-        .call(base, &path, &call);
-        // Linux looks for an ancestor in the target's place before it compares kinds.
-        let tolerated =
-            got == Err(holm_abi::Errno::NotEmpty) && wanted == Err(holm_abi::Errno::IsDirectory);
-        if got != wanted && !tolerated {
-            self.fail(&format!("the kernel says {got:?}, the oracle {wanted:?}"));
-        }
-        if wanted.is_ok() && !matches!(call, Call::Stat { .. } | Call::ReadLink) {
-            for (mount, root) in self.mounts.iter().zip(&self.roots) {
-                if mount.model.tree() != tree_of(&**root) {
-                    self.fail(&format!("{} differs", mount.path));
-                }
-            }
-        }
-    }
-
-    fn open_options(&mut self) -> OpenOptions {
-        let create = self.random.chance(1, 2);
-        OpenOptions {
-            read: true,
-            write: self.random.chance(1, 2),
-            create,
-            exclusive: create && self.random.chance(1, 4),
-            truncate: self.random.chance(1, 6),
-            directory: self.random.chance(1, 8),
-            ..OpenOptions::default()
-        }
-    }
-
     /// Ends everything; nothing may be held any more.
     fn finish(mut self) -> Counts {
         let first = self.guests[0].process.clone();
@@ -601,89 +490,5 @@ fn write(directory: &dyn Directory, name: &str, bytes: &[u8]) {
     };
     if let Ok(Opened::File(file)) = directory.open_at(name, create) {
         let _ = file.write_at(0, &[IoSlice::new(bytes)]);
-    }
-}
-
-/// A call that never blocks.
-fn now<T>(answer: SysResult<T>) -> Result<T> {
-    match answer {
-        Poll::Ready(result) => result,
-        Poll::Pending => Err(holm_abi::Errno::Again),
-    }
-}
-
-/// Makes a call that the oracle knows too.
-fn perform(
-    task: &mut Task,
-    fd: Fd,
-    new_fd: Fd,
-    path: &str,
-    call: &Call,
-    keep_open: bool,
-) -> Result<Says> {
-    let lookup = |follow: bool| {
-        if follow {
-            LookupFlags::SYMLINK_FOLLOW
-        } else {
-            LookupFlags::NONE
-        }
-    };
-    let done = |answer: SysResult<()>| now(answer).map(|()| Says::Done);
-    match call {
-        Call::Stat { follow } => {
-            let stat = now(task.path_filestat_get(fd, lookup(*follow), path))?;
-            let directory = stat.file_type == FileType::Directory;
-            Ok(Says::Stat(
-                stat.file_type,
-                if directory { 0 } else { stat.size },
-            ))
-        }
-        Call::CreateDirectory => done(task.path_create_directory(fd, path)),
-        Call::RemoveDirectory => done(task.path_remove_directory(fd, path)),
-        Call::Unlink => done(task.path_unlink_file(fd, path)),
-        Call::Symlink { target } => done(task.path_symlink(target, fd, path)),
-        Call::ReadLink => {
-            let mut buffer = [0; 100];
-            let length = now(task.path_readlink(fd, path, &mut buffer))? as usize;
-            Ok(Says::Text(
-                String::from_utf8_lossy(&buffer[..length]).into_owned(),
-            ))
-        }
-        Call::Link {
-            follow, new_path, ..
-        } => done(task.path_link(fd, lookup(*follow), path, new_fd, new_path)),
-        Call::Rename { new_path, .. } => done(task.path_rename(fd, path, new_fd, new_path)),
-        Call::Open { follow, options } => {
-            let flags = [
-                (options.create, OpenFlags::CREATE),
-                (options.exclusive, OpenFlags::EXCLUSIVE),
-                (options.truncate, OpenFlags::TRUNCATE),
-                (options.directory, OpenFlags::DIRECTORY),
-            ];
-            let flags = flags
-                .iter()
-                .filter(|(set, _)| *set)
-                .fold(OpenFlags::NONE, |all, (_, flag)| all.union(*flag));
-            let writing = Rights::FD_WRITE | Rights::FD_ALLOCATE | Rights::FD_FILESTAT_SET_SIZE;
-            let rights = if options.write {
-                Rights::ALL
-            } else {
-                Rights::ALL.without(writing)
-            };
-            let answer = task.path_open(
-                fd,
-                lookup(*follow),
-                path,
-                flags,
-                rights,
-                Rights::ALL,
-                FdFlags::NONE,
-            );
-            let opened = now(answer)?;
-            if !keep_open {
-                now(task.fd_close(opened))?;
-            }
-            Ok(Says::Done)
-        }
     }
 }
