@@ -55,7 +55,7 @@ impl Run {
             let (most, mount) = match &entry.open.object {
                 Object::File(_, mount) => (Rights::FILE, Some(mount)),
                 Object::Directory(place, _) => (Rights::DIRECTORY, Some(&place.mount)),
-                Object::Stream(_) => (Rights::SOCKET, None),
+                Object::Stream(_) => (Rights::SOCKET | Rights::DEVICE, None),
                 Object::Listener(_) => (Rights::LISTENER, None),
             };
             if !most.contains(entry.rights) {
