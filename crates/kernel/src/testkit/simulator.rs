@@ -15,6 +15,7 @@ mod tests;
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 
 use holm_abi::{ExitStatus, Fd, Limits, Signal};
@@ -30,6 +31,7 @@ use crate::deterministic::SeededEntropy;
 use crate::kernel::{Authority, Kernel, Options, Ports};
 use crate::process::{ChildMount, ChildSpec, ListenerSpec, Process, ProcessSpec, StandardStreams};
 use crate::task::Task;
+use crate::trace::{Observer, TraceEvent};
 use crate::vfs::memfs::{MemoryFs, Quota};
 use crate::vfs::mount::{Access, Mount, Namespace};
 use crate::vfs::{Directory, Lookup, OpenOptions, Opened};
@@ -85,6 +87,8 @@ pub struct Counts {
     pub faults: u64,
     /// Processes made.
     pub processes: u64,
+    /// A digest of the trace, in the runs that are traced: what a seed is, in one number.
+    pub trace: u64,
 }
 
 impl Counts {
@@ -96,6 +100,21 @@ impl Counts {
         self.compared += other.compared;
         self.faults += other.faults;
         self.processes += other.processes;
+        self.trace ^= other.trace;
+    }
+}
+
+/// Folds every event of a trace into a number (FNV-1a of its text).
+#[derive(Debug, Default)]
+struct Digest(AtomicU64);
+
+impl Observer for Digest {
+    fn completed(&self, event: &TraceEvent<'_>) {
+        let mut digest = self.0.load(Ordering::Relaxed);
+        for byte in format!("{event:?}").bytes() {
+            digest = (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        self.0.store(digest, Ordering::Relaxed);
     }
 }
 
@@ -138,6 +157,7 @@ struct Run {
     read_only: Tree,
     guests: Vec<Guest>,
     kernel: Arc<Kernel>,
+    digest: Arc<Digest>,
     _authority: Authority,
     counts: Counts,
     steps: u64,
@@ -188,6 +208,8 @@ impl Run {
         let (kernel, authority) = Kernel::boot(ports, options).expect("seeded entropy");
         let stdin = ScriptedStream::terminal();
         let listener = Arc::new(ScriptedListener::default());
+        let digest = Arc::new(Digest::default());
+        let observer: Arc<dyn Observer> = digest.clone();
         let spec = ProcessSpec {
             program: "parent".to_owned(),
             arguments: vec!["parent".to_owned()],
@@ -212,6 +234,7 @@ impl Run {
                 },
                 ..Limits::default()
             },
+            observer: random.chance(1, 2).then_some(observer),
             ..ProcessSpec::default()
         };
         let process = kernel.spawn(&authority, spec).expect("room for the grants");
@@ -228,6 +251,7 @@ impl Run {
             roots,
             guests: Vec::new(),
             kernel,
+            digest,
             _authority: authority,
             counts: Counts::default(),
             steps: 0,
@@ -442,6 +466,7 @@ impl Run {
                 self.faults.live()
             ));
         }
+        self.counts.trace = self.digest.0.load(Ordering::Relaxed);
         self.counts
     }
 }

@@ -21,7 +21,19 @@ fn what_must_hold_holds() {
 }
 
 #[test]
-fn a_seed_is_one_run() {
-    assert_eq!(simulate(11, STEPS), simulate(11, STEPS));
-    assert_ne!(simulate(11, STEPS), simulate(12, STEPS));
+fn a_seed_is_one_trace() {
+    let seeds = 0..20;
+    let run = || {
+        seeds
+            .clone()
+            .map(|seed| simulate(seed, STEPS))
+            .collect::<Vec<_>>()
+    };
+    let (once, again) = (run(), run());
+    assert_eq!(once, again);
+    assert!(
+        once.iter().any(|counts| counts.trace != 0),
+        "some are traced"
+    );
+    assert_ne!(once[0], once[1]);
 }
