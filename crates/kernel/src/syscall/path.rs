@@ -96,8 +96,13 @@ impl Task {
     /// Notes a refusal on the way: a path that leads out of its directory.
     fn explain_walk(&self, call: Syscall, base: &Place, path: &str, errno: Errno) -> Errno {
         if errno == Errno::NotPermitted {
-            let cause =
-                Cause::Escape { mount: base.mount.path.clone(), path: path.to_owned() };
+            let path = path.to_owned();
+            let cause = if base.is_void_root() {
+                // Nothing is above it either: a program that climbs there found nothing.
+                Cause::NothingMounted { path, write: false }
+            } else {
+                Cause::Escape { mount: base.mount.path.clone(), path }
+            };
             self.process.deny(cause, Some(call), errno);
         }
         errno

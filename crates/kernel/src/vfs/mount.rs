@@ -62,6 +62,13 @@ pub(crate) struct Place {
     pub(crate) point: Option<PointId>,
 }
 
+impl Place {
+    /// Whether it is the root of a namespace in which nobody granted one.
+    pub(crate) fn is_void_root(&self) -> bool {
+        self.point == Some(ROOT) && self.mount.origin == Origin::Void
+    }
+}
+
 #[derive(Debug)]
 struct Point {
     /// Absolute guest path.
