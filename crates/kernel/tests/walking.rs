@@ -1,5 +1,6 @@
-//! A walk never leaves its base: random trees of links, random paths, and a canary beside
-//! and above the base that nothing may reach or change.
+//! A walk never leaves its base: random trees of links, random paths, and a canary.
+//!
+//! The canary is beside and above the base; nothing may reach or change it.
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
-//! A simulator: seeded random system calls of several processes, with faults, and what
-//! must hold after each of them.
+//! A simulator: seeded random system calls of several processes, with faults.
 //!
+//! After each step invariants are checked.
 //! Calls on paths are compared with a naive oracle; all others are thrown at the kernel with
 //! valid, stale and senseless arguments. A run depends on its seed alone.
 
