@@ -108,24 +108,24 @@ enum Answer {
 }
 
 fn ask(manifest: &Manifest, lock: &Lock, changed: Option<&str>) -> Result<Answer, CommandError> {
-    eprintln!("{} wants to:", manifest.app.name);
+    note!("{} wants to:", manifest.app.name);
     for missing in &lock.missing {
         let optional = if missing.need.optional {
             " (optional)"
         } else {
             ""
         };
-        eprintln!("  - {}{optional}", shown(&missing.need.to_string()));
+        note!("  - {}{optional}", shown(&missing.need.to_string()));
         if let Some(why) = &missing.need.why {
-            eprintln!("      \"{}\"", shown(why));
+            note!("      \"{}\"", shown(why));
         }
     }
     if let Some(changed) = changed {
-        eprintln!("You are asked again: {changed}.");
+        note!("You are asked again: {changed}.");
     }
     let failed = |error: io::Error| CommandError::failed(format_args!("the terminal: {error}"));
     for _ in 0..3 {
-        eprint!("Allow? [y] for this run, [a] always, [n] no: ");
+        note_part!("Allow? [y] for this run, [a] always, [n] no: ");
         io::stderr().flush().map_err(failed)?;
         let mut line = String::new();
         // The terminal's line editing bounds a line at 4096 bytes; so does this.
@@ -138,7 +138,7 @@ fn ask(manifest: &Manifest, lock: &Lock, changed: Option<&str>) -> Result<Answer
             "y" | "yes" => return Ok(Answer::Once),
             "a" | "always" => return Ok(Answer::Always),
             "n" | "no" | "" => return Ok(Answer::No),
-            _ => eprintln!("Please answer y, a or n."),
+            _ => note!("Please answer y, a or n."),
         }
     }
     Ok(Answer::No)
@@ -171,7 +171,7 @@ impl Store {
                 answers,
             },
             Err(error) => {
-                eprintln!(
+                note!(
                     "holm: remembered answers are not used: {}: {error}",
                     path.display()
                 );
@@ -233,12 +233,12 @@ pub(crate) fn manage(options: &GrantsOptions) -> Result<u8, CommandError> {
         GrantsCommand::Ls => {
             for entry in store.answers.entries() {
                 let digest = entry.program.get(..12).unwrap_or(&entry.program);
-                println!("{} ({digest})", entry.name);
+                show!("{} ({digest})", entry.name);
                 for grant in &entry.allow {
-                    println!("  {}", shown(&grant.to_option()));
+                    show!("  {}", shown(&grant.to_option()));
                 }
                 for grant in &entry.deny {
-                    println!("  never {}", shown(&grant.to_option()));
+                    show!("  never {}", shown(&grant.to_option()));
                 }
             }
         }
@@ -251,7 +251,7 @@ pub(crate) fn manage(options: &GrantsOptions) -> Result<u8, CommandError> {
                 .hint("`holm grants ls` lists what is"));
             }
             store.save()?;
-            println!("forgot {forgotten} answer(s) for {app}");
+            show!("forgot {forgotten} answer(s) for {app}");
         }
     }
     Ok(0)

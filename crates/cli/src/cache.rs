@@ -47,17 +47,17 @@ pub(crate) fn run(options: &CacheOptions) -> Result<u8, CommandError> {
                     .kind
                     .map_or_else(|| "?".to_owned(), |kind| kind.tier().to_string());
                 let name = &entry.name;
-                println!(
+                show!(
                     "{digest:.12}  {tier:<9}  {:>10}  {}",
                     format_size(entry.size),
                     shown(name),
                 );
             }
-            println!("{} entries, {}", entries.len(), format_size(total));
+            show!("{} entries, {}", entries.len(), format_size(total));
         }
         CacheCommand::Clean => {
             let cleaned = cache.clean().map_err(CommandError::failed)?;
-            println!(
+            show!(
                 "removed {} entries, {}",
                 cleaned.entries,
                 format_size(cleaned.bytes)

@@ -55,12 +55,12 @@ impl CommandError {
 
     pub(crate) fn print(&self) {
         if self.rendered {
-            eprintln!("{}", self.message.trim_end());
+            note!("{}", self.message.trim_end());
         } else {
-            eprintln!("holm: error: {}", self.message);
+            note!("holm: error: {}", self.message);
         }
         for hint in &self.hints {
-            eprintln!("holm: help: {hint}");
+            note!("holm: help: {hint}");
         }
     }
 }

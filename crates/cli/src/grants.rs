@@ -107,7 +107,7 @@ pub(crate) fn hold(
             let bound = command
                 .listen(address.socket_address())
                 .map_err(|error| refused(&error, &address.to_string()))?;
-            eprintln!("holm: listening on {bound}");
+            note!("holm: listening on {bound}");
         }
         // The convention of systemd, which wasm servers follow as well.
         command.env("LISTEN_FDS", &lock.listen.len().to_string());

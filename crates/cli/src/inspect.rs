@@ -22,7 +22,7 @@ pub(crate) fn run(options: &InspectOptions) -> Result<u8, CommandError> {
     })?;
     if options.json {
         let json = serde_json::to_string_pretty(&inspection).map_err(CommandError::failed)?;
-        println!("{json}");
+        show!("{json}");
     } else {
         print(program.name(), &inspection);
     }
@@ -40,7 +40,7 @@ fn print(name: &str, inspection: &Inspection) {
         Shape::Service => "service (handles requests)",
         Shape::Library => "library (exports functions only)",
     };
-    println!("{}: WebAssembly {kind}, {shape}", shown(name));
+    show!("{}: WebAssembly {kind}, {shape}", shown(name));
     line(
         "size",
         &format!(
@@ -103,16 +103,16 @@ fn print(name: &str, inspection: &Inspection) {
             DebugInformation::External(place) => format!("elsewhere: {place}"),
         },
     );
-    println!("\nWill ask for:");
+    show!("\nWill ask for:");
     for ask in &inspection.asks {
-        println!("  {:<28} {}", ask.capability, shown(&summary(&ask.imports)));
+        show!("  {:<28} {}", ask.capability, shown(&summary(&ask.imports)));
     }
     if inspection.asks.is_empty() {
-        println!("  nothing");
+        show!("  nothing");
     }
-    println!("\nImports:");
+    show!("\nImports:");
     for import in &inspection.imports {
-        println!(
+        show!(
             "  {} {}.{} {}",
             import.kind,
             shown(&import.module),
@@ -120,22 +120,22 @@ fn print(name: &str, inspection: &Inspection) {
             import.signature
         );
     }
-    println!("\nExports:");
+    show!("\nExports:");
     for export in &inspection.exports {
-        println!(
+        show!(
             "  {} {} {}",
             export.kind,
             shown(&export.name),
             export.signature
         );
     }
-    println!("\nSections:");
+    show!("\nSections:");
     for section in &inspection.sections {
         let custom = if section.is_custom { "custom " } else { "" };
         let count = section
             .count
             .map_or_else(String::new, |count| format!(", {count} items"));
-        println!(
+        show!(
             "  {:>10}  at {:#010x}  {custom}{}{count}",
             format_size(section.size),
             section.offset,
@@ -145,7 +145,7 @@ fn print(name: &str, inspection: &Inspection) {
 }
 
 fn line(name: &str, value: &str) {
-    println!("  {name:<14} {}", shown(value));
+    show!("  {name:<14} {}", shown(value));
 }
 
 fn or_none(text: &str) -> String {
@@ -172,10 +172,9 @@ fn summary(imports: &[String]) -> String {
 }
 
 fn describe(memory: &MemoryInfo) -> String {
-    let bytes = |pages: u64| format_size(pages.saturating_mul(memory.page_size));
-    let mut text = format!("{} at first", bytes(memory.minimum));
+    let mut text = format!("{} at first", format_size(memory.minimum));
     match memory.maximum {
-        Some(maximum) => text.push_str(&format!(", {} at most", bytes(maximum))),
+        Some(maximum) => text.push_str(&format!(", {} at most", format_size(maximum))),
         None => text.push_str(", no maximum of its own"),
     }
     for (is, word) in [

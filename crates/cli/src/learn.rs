@@ -32,7 +32,6 @@ struct Used {
     environment: bool,
     stdin: bool,
     stdout: bool,
-    stderr: bool,
     accepts: bool,
 }
 
@@ -57,7 +56,7 @@ impl Learner {
                 file.display()
             ))
         })?;
-        eprintln!(
+        note!(
             "holm: what the program used is written to {}",
             file.display()
         );
@@ -68,7 +67,7 @@ impl Learner {
             .filter(|denial| !matches!(denial.cause, Cause::NothingMounted { write: false, .. }))
             .count();
         if refused > 0 {
-            eprintln!(
+            note!(
                 "holm: {refused} thing(s) were refused and are not in it; grant them and learn again"
             );
         }
@@ -109,7 +108,8 @@ impl Learner {
         };
         manifest.needs.stdin = used.stdin;
         manifest.needs.stdout = used.stdout;
-        manifest.needs.stderr = used.stderr;
+        // Standard error stays open: what it says the day that something is wrong was not
+        // there to be learned.
         for mount in finished.process.namespace().granted() {
             let Some(write) = used.of_mount(mount, finished) else {
                 continue;
@@ -237,7 +237,6 @@ impl Observer for Learner {
             Syscall::SockAccept => used.accepts = true,
             Syscall::FdRead if fd(0) == Some(Fd::STDIN) => used.stdin = true,
             Syscall::FdWrite if fd(0) == Some(Fd::STDOUT) => used.stdout = true,
-            Syscall::FdWrite if fd(0) == Some(Fd::STDERR) => used.stderr = true,
             Syscall::FdReaddir => {
                 if let Some(fd) = fd(0) {
                     used.touch(fd, ".", false);

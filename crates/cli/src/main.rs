@@ -1,11 +1,8 @@
 //! The `holm` command: runs WebAssembly programs in their sandbox, explains what it refuses.
 
 #![forbid(unsafe_code)]
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command-line tool talks to its user"
-)]
+#[macro_use]
+mod output;
 
 mod app;
 mod ask;

@@ -1,6 +1,7 @@
 //! What is said when a program has ended: what was refused to it, and what would grant it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use holm_os::Finished;
 use holm_os::abi::ExitStatus;
@@ -23,10 +24,10 @@ pub(crate) fn denials(finished: &Finished) {
     let failed = finished.status != ExitStatus::Exited(0);
     let sentences = explain(&finished.process.denials(), failed);
     for sentence in sentences.iter().take(SHOWN_MAX) {
-        eprintln!("holm: {sentence}");
+        note!("holm: {sentence}");
     }
     if sentences.len() > SHOWN_MAX {
-        eprintln!(
+        note!(
             "holm: and {} more refusals; --trace shows each",
             sentences.len() - SHOWN_MAX
         );
@@ -79,10 +80,25 @@ fn explain(denials: &[Denial], failed: bool) -> Vec<String> {
             "refused: {word} {}: nothing is granted there{}. To allow it: {}",
             shown(&path),
             times(count),
-            directory_option("HOST_DIR", &directory, access),
+            directory_option(&likely_source(&directory), &directory, access),
         ));
     }
     sentences
+}
+
+/// The host's directory that is most likely meant by a guest path: the one of that name
+/// below where the person is, or else the one of that name.
+fn likely_source(directory: &str) -> String {
+    if directory == "/" {
+        return ".".to_owned();
+    }
+    let below = format!(".{directory}");
+    for candidate in [below.as_str(), directory] {
+        if Path::new(candidate).is_dir() {
+            return candidate.to_owned();
+        }
+    }
+    "HOST_DIR".to_owned()
 }
 
 /// The option that mounts `source` at `guest`, as the grants themselves write it.
@@ -176,14 +192,14 @@ mod tests {
     #[test]
     fn a_probe_is_no_news_unless_the_program_failed() {
         let probe = Cause::NothingMounted {
-            path: "/etc/hosts".to_owned(),
+            path: "/nowhere/hosts".to_owned(),
             write: false,
         };
         assert!(explain(&[denial(probe.clone(), 1)], false).is_empty());
         assert_eq!(
             explain(&[denial(probe, 1)], true),
-            ["refused: read /etc/hosts: nothing is granted there. \
-              To allow it: --dir HOST_DIR::/etc:ro"]
+            ["refused: read /nowhere/hosts: nothing is granted there. \
+              To allow it: --dir HOST_DIR::/nowhere:ro"]
         );
     }
 }

@@ -104,7 +104,7 @@ fn pass_signals(running: Running) {
     match Interrupts::install(move |signal| running.signal(signal)) {
         // One process is run in the life of this one.
         Ok(interrupts) => drop(INTERRUPTS.set(interrupts)),
-        Err(error) => eprintln!("holm: signals end holm at once: {error}"),
+        Err(error) => note!("holm: signals end holm at once: {error}"),
     }
 }
 
@@ -191,11 +191,11 @@ impl Run {
             self.tell(failure)?;
         }
         for line in &finished.results {
-            println!("{line}");
+            show!("{line}");
         }
         if !self.see.quiet {
             if let Some(note) = &finished.note {
-                eprintln!("holm: {note}");
+                note!("holm: {note}");
             }
             report::denials(finished);
         }
@@ -209,7 +209,7 @@ impl Run {
     }
 
     fn tell(&self, failure: &Failure) -> Result<(), CommandError> {
-        eprint!("{}", trap::render(&failure.report));
+        note_part!("{}", trap::render(&failure.report));
         let (Some(path), Some(dump)) = (&self.see.coredump, &failure.core_dump) else {
             return Ok(());
         };
@@ -219,7 +219,7 @@ impl Run {
                 path.display()
             ))
         })?;
-        eprintln!("holm: core dump written to {}", path.display());
+        note!("holm: core dump written to {}", path.display());
         Ok(())
     }
 }

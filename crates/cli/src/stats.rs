@@ -14,30 +14,30 @@ pub(crate) fn print(finished: &Finished) {
         .collect();
     calls.sort_by_key(|(call, count)| (std::cmp::Reverse(*count), *call));
     let total: u64 = calls.iter().map(|(_, count)| count).sum();
-    eprintln!("holm: {}", finished.status);
-    eprintln!(
+    note!("holm: {}", finished.status);
+    note!(
         "  wall time     {:>12.3} ms",
         finished.wall.as_secs_f64() * 1e3
     );
-    eprintln!(
+    note!(
         "  CPU time      {:>12.3} ms",
         finished.cpu.as_secs_f64() * 1e3
     );
-    eprintln!(
+    note!(
         "  start         {:>12.3} ms ({})",
         finished.start.as_secs_f64() * 1e3,
         finished.code
     );
-    eprintln!(
+    note!(
         "  memory        {:>12} at most",
         format_size(usage.memory_peak_bytes())
     );
     let resident = format_size(finished.peak_resident_bytes);
-    eprintln!("  resident      {resident:>12} at most, Holm included");
-    eprintln!("  bytes in      {:>12}", usage.bytes_in());
-    eprintln!("  bytes out     {:>12}", usage.bytes_out());
-    eprintln!("  system calls  {total:>12}");
+    note!("  resident      {resident:>12} at most, Holm included");
+    note!("  bytes in      {:>12}", usage.bytes_in());
+    note!("  bytes out     {:>12}", usage.bytes_out());
+    note!("  system calls  {total:>12}");
     for (call, count) in calls {
-        eprintln!("    {count:>12}  {}", call.name());
+        note!("    {count:>12}  {}", call.name());
     }
 }

@@ -52,7 +52,7 @@ impl Lines {
     fn comment(&mut self, need: &Need) {
         self.line("");
         let words = need.capability.to_string();
-        self.line(&format!("# To {}.", printable(&words)));
+        self.line(&format!("# To {}", printable(&words)));
     }
 }
 
