@@ -162,7 +162,7 @@ fn what_a_run_used_is_collected_and_written_in_words() {
     let written = manifest.to_toml();
     assert_eq!(parse(&written), manifest);
     let expected = "[needs]\nenv = [\"LANG\"]\n\n\
-        # To read and write files under /data.\n[[needs.mount]]\nguest = \"/data\"\n\
+        # To read and write files under /data\n[[needs.mount]]\nguest = \"/data\"\n\
         access = \"rw\"\nhost = \"./data\"\n\n\
         [[needs.listen]]\naddress = \"127.0.0.1:80\"\n";
     assert!(written.ends_with(expected), "{written}");
