@@ -26,8 +26,8 @@ impl App {
             return Ok(None);
         }
         let file = path.join(MANIFEST);
-        let size = match fs::metadata(&file) {
-            Ok(metadata) => metadata.len(),
+        let metadata = match fs::metadata(&file) {
+            Ok(metadata) => metadata,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(CommandError::new(
                     exit::NOT_RUNNABLE,
@@ -42,7 +42,14 @@ impl App {
                 )));
             }
         };
-        if size > MANIFEST_BYTES_MAX as u64 {
+        // A pipe or a device may never answer, or never end.
+        if !metadata.is_file() {
+            return Err(CommandError::new(
+                exit::NOT_RUNNABLE,
+                format_args!("{} is not a regular file", file.display()),
+            ));
+        }
+        if metadata.len() > MANIFEST_BYTES_MAX as u64 {
             return Err(CommandError::new(
                 exit::NOT_RUNNABLE,
                 format_args!(
@@ -51,10 +58,16 @@ impl App {
                 ),
             ));
         }
-        let text = fs::read_to_string(&file).map_err(|error| {
+        let bytes = fs::read(&file)
+            .map_err(|error| CommandError::failed(format_args!("{}: {error}", file.display())))?;
+        let text = String::from_utf8(bytes).map_err(|error| {
             CommandError::new(
                 exit::NOT_RUNNABLE,
-                format_args!("{}: {error}", file.display()),
+                format_args!(
+                    "{} is not text in UTF-8: byte {} is wrong",
+                    file.display(),
+                    error.utf8_error().valid_up_to()
+                ),
             )
         })?;
         let manifest = Manifest::parse(&text).map_err(|error| {

@@ -79,9 +79,19 @@ pub(crate) fn shown(text: &str) -> String {
         .collect()
 }
 
+/// The same for text that lays itself out over several lines.
+pub(crate) fn shown_lines(text: &str) -> String {
+    text.split('\n').map(shown).collect::<Vec<_>>().join("\n")
+}
+
 #[cfg(test)]
 mod tests {
-    use super::shown;
+    use super::{shown, shown_lines};
+
+    #[test]
+    fn lines_stay_lines() {
+        assert_eq!(shown_lines("a\n  b\r\u{1b}\n"), "a\n  b\\r\\u{1b}\n");
+    }
 
     #[test]
     fn what_could_move_the_cursor_is_escaped() {

@@ -5,12 +5,14 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use holm_os::abi::Errno;
 use holm_os::engine::{LoadError, Program, TierChoice};
+use holm_os::kernel::SpawnError;
 use holm_os::package::grant::Lock;
 use holm_os::{Command, Failure, Finished, Interrupts, RunError, Running, System, SystemOptions};
 
 use crate::app::App;
-use crate::error::{CommandError, shown};
+use crate::error::{CommandError, shown_lines};
 use crate::learn::Learner;
 use crate::options::{RunOptions, SeeOptions, Tier};
 use crate::trace::Tracer;
@@ -229,7 +231,7 @@ pub(crate) fn not_runnable(error: LoadError) -> CommandError {
         LoadError::NotFound { .. } => exit::NOT_FOUND,
         _ => exit::NOT_RUNNABLE,
     };
-    CommandError::new(code, shown(&error.to_string()))
+    CommandError::new(code, shown_lines(&error.to_string()))
 }
 
 fn failed(error: &RunError) -> CommandError {
@@ -239,7 +241,13 @@ fn failed(error: &RunError) -> CommandError {
         RunError::Spawn(_) => exit::USAGE,
         _ => exit::FAILED,
     };
-    CommandError::new(code, shown(&error.to_string()))
+    let failure = CommandError::new(code, shown_lines(&error.to_string()));
+    match error {
+        RunError::Spawn(SpawnError::Refused(Errno::TooManyFds)) => failure.hint(
+            "standard streams, directories and sockets take a descriptor each; raise --max-fds",
+        ),
+        _ => failure,
+    }
 }
 
 /// The path of a program as `holm.toml` names it, relative to the folder of that file.

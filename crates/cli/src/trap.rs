@@ -9,13 +9,6 @@ use crate::error::shown;
 /// What happened, where, and what may help.
 pub(crate) fn render(report: &TrapReport) -> String {
     let mut text = format!("holm: the program trapped: {}\n", shown(&report.summary));
-    if let Some(fault) = &report.memory_fault {
-        let _ = writeln!(
-            text,
-            "      at address {:#x} of a memory of {:#x} bytes",
-            fault.address, fault.memory_size
-        );
-    }
     let width = report.frames.len().saturating_sub(1).to_string().len();
     for (number, frame) in report.frames.iter().enumerate() {
         let inlined = if frame.is_inlined { " (inlined)" } else { "" };

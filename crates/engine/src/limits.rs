@@ -42,16 +42,29 @@ impl Default for StoreBounds {
 pub enum LimitError {
     /// The memories a program declares do not fit.
     #[error(
-        "the program needs {needed} bytes of memory to start, and {} (raise the limit with --memory)",
+        "the program needs {} of memory to start, and {} (raise the limit with --memory)",
+        size(*needed),
         match limit {
-            Some(limit) => format!("the limit is {limit}"),
-            None => "not so many are left".to_owned(),
+            Some(limit) => format!("the limit is {}", size(*limit as u64)),
+            None => "not so much is left".to_owned(),
         }
     )]
     InitialMemory { needed: u64, limit: Option<usize> },
     /// The tables a program declares do not fit.
-    #[error("the program needs a table of {needed} elements to start, and that is too many")]
+    #[error(
+        "the program needs tables of {needed} elements to start, and they do not fit into its \
+         memory (raise the limit with --memory)"
+    )]
     InitialTable { needed: u64 },
+}
+
+/// A size as `--memory` takes it.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0 => "none".to_owned(),
+        bytes if bytes.is_multiple_of(1 << 20) => format!("{}MiB", bytes >> 20),
+        bytes => format!("{bytes} bytes"),
+    }
 }
 
 /// Checks that the memories `module` declares fit into `limit` bytes, before anything is

@@ -1,6 +1,7 @@
 //! Archives as read-only file systems.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -14,8 +15,14 @@ use holm_package::archive::{Archive, ArchiveLimits, EntryKind, FileBytes};
 #[non_exhaustive]
 pub enum ArchiveError {
     /// It cannot be read.
-    #[error(transparent)]
+    #[error("it cannot be read: {0}")]
     Read(#[from] std::io::Error),
+    /// It is not there.
+    #[error("there is no such file")]
+    Missing,
+    /// It is a directory, a pipe or a device.
+    #[error("it is not a regular file")]
+    NotAFile,
     /// It is damaged, hostile, or of an unknown kind.
     #[error(transparent)]
     Archive(#[from] holm_package::archive::ArchiveError),
@@ -35,11 +42,7 @@ const ARCHIVE_BYTES_MAX: u64 = 4 << 30;
 
 /// The root of an archive's files.
 pub(crate) fn open(path: &Path) -> Result<Arc<dyn Directory>, ArchiveError> {
-    let size = fs::metadata(path)?.len();
-    if size > ARCHIVE_BYTES_MAX {
-        return Err(ArchiveError::TooLarge { size });
-    }
-    let archive = Arc::new(Archive::open(fs::read(path)?, &ArchiveLimits::default())?);
+    let archive = Arc::new(Archive::open(read(path)?, &ArchiveLimits::default())?);
     let mut builder = ImageBuilder::new();
     for (position, entry) in archive.entries().iter().enumerate() {
         let path = entry.path();
@@ -67,6 +70,23 @@ pub(crate) fn open(path: &Path) -> Result<Arc<dyn Directory>, ArchiveError> {
         .build()
         .map_err(|error| ArchiveError::Tree(error.to_string()))?
         .root())
+}
+
+/// The bytes of an archive.
+fn read(path: &Path) -> Result<Vec<u8>, ArchiveError> {
+    let metadata = match fs::metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Err(ArchiveError::Missing),
+        metadata => metadata?,
+    };
+    // Pipes and devices may never answer, or never end.
+    if !metadata.is_file() {
+        return Err(ArchiveError::NotAFile);
+    }
+    let size = metadata.len();
+    if size > ARCHIVE_BYTES_MAX {
+        return Err(ArchiveError::TooLarge { size });
+    }
+    Ok(fs::read(path)?)
 }
 
 /// A file of an archive, unpacked when it is first read.
