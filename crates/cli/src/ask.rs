@@ -5,7 +5,8 @@ use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
 use holm_os::package::grant::{
-    Capability, Grants, Lock, Memory, REMEMBERED_BYTES_MAX, RememberedGrant, RememberedGrants,
+    Capability, Grant, Grants, Lock, Memory, Missing, MissingReason, REMEMBERED_BYTES_MAX,
+    RememberedGrant, RememberedGrants,
 };
 use holm_os::package::manifest::Manifest;
 
@@ -28,7 +29,7 @@ pub(crate) fn settle(
     }
     if grant_needs {
         allow_missing(&lock, folder, given);
-        return complete(grants::lock(Some(manifest), given)?, manifest);
+        return complete(grants::lock(Some(manifest), given)?, manifest, folder);
     }
     let digest = digest()?;
     let needs = manifest.needs_digest();
@@ -36,16 +37,16 @@ pub(crate) fn settle(
     let changed = match store.answers.recall(&manifest.app.name, &digest, &needs) {
         Memory::Answered(answers) => {
             answers.apply(given);
-            return complete(grants::lock(Some(manifest), given)?, manifest);
+            return complete(grants::lock(Some(manifest), given)?, manifest, folder);
         }
         Memory::ProgramChanged(_) => Some("the program is not the one that you answered for"),
         Memory::NeedsChanged(_) => Some("it asks for other things than you answered for"),
         Memory::Unknown => None,
     };
     if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
-        return complete(lock, manifest);
+        return complete(lock, manifest, folder);
     }
-    let answer = ask(manifest, &lock, changed)?;
+    let answer = ask(manifest, folder, &lock, changed)?;
     if answer == Answer::No {
         return Err(CommandError::new(
             exit::NOT_GRANTED,
@@ -53,7 +54,9 @@ pub(crate) fn settle(
         ));
     }
     let before = given.allowed().len();
-    allow_missing(&lock, folder, given);
+    // What is remembered holds wherever the person is the next time.
+    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    allow_missing(&lock, &folder, given);
     if answer == Answer::Always {
         let entry = RememberedGrant {
             name: manifest.app.name.clone(),
@@ -64,28 +67,44 @@ pub(crate) fn settle(
         };
         store.remember(entry)?;
     }
-    complete(grants::lock(Some(manifest), given)?, manifest)
+    complete(grants::lock(Some(manifest), given)?, manifest, &folder)
 }
 
-/// Grants whatever is missing; directories that the author suggests lie in the app's folder.
+/// Grants whatever is missing.
 fn allow_missing(lock: &Lock, folder: &Path, given: &mut Grants) {
     for missing in &lock.missing {
-        let suggested = match &missing.need.capability {
-            Capability::Directory {
-                host: Some(host), ..
-            } => Some(folder.join(host).to_string_lossy().into_owned()),
-            _ => None,
-        };
-        given.allow_unless_answered(missing.need.capability.grant(suggested.as_deref()));
+        given.allow_unless_answered(wanted(missing, folder));
     }
+}
+
+/// What would satisfy a need. A directory that the author suggests counts from the app's
+/// folder.
+fn wanted(missing: &Missing, folder: &Path) -> Grant {
+    let capability = &missing.need.capability;
+    let suggested = match capability {
+        Capability::Directory {
+            host: Some(host), ..
+        } => {
+            let host = folder.join(host.strip_prefix("./").unwrap_or(host));
+            Some(host.to_string_lossy().into_owned())
+        }
+        _ => None,
+    };
+    capability.grant(suggested.as_deref())
 }
 
 /// The lock, unless something is missing that the app cannot do without: then every such
 /// need with the option that grants it.
-fn complete(lock: Lock, manifest: &Manifest) -> Result<Lock, CommandError> {
+fn complete(lock: Lock, manifest: &Manifest, folder: &Path) -> Result<Lock, CommandError> {
     let refusals: Vec<String> = lock
         .refusals()
-        .map(|missing| shown(&missing.to_string()))
+        .map(|missing| match missing.reason {
+            MissingReason::NotGranted => {
+                let option = wanted(missing, folder).to_option();
+                shown(&format!("{}: grant it with {option}", missing.need))
+            }
+            _ => shown(&missing.to_string()),
+        })
         .collect();
     if refusals.is_empty() {
         return Ok(lock);
@@ -107,7 +126,12 @@ enum Answer {
     No,
 }
 
-fn ask(manifest: &Manifest, lock: &Lock, changed: Option<&str>) -> Result<Answer, CommandError> {
+fn ask(
+    manifest: &Manifest,
+    folder: &Path,
+    lock: &Lock,
+    changed: Option<&str>,
+) -> Result<Answer, CommandError> {
     note!("{} wants to:", manifest.app.name);
     for missing in &lock.missing {
         let optional = if missing.need.optional {
@@ -115,7 +139,10 @@ fn ask(manifest: &Manifest, lock: &Lock, changed: Option<&str>) -> Result<Answer
         } else {
             ""
         };
-        note!("  - {}{optional}", shown(&missing.need.to_string()));
+        note!(
+            "  - {}{optional}",
+            shown(&wanted(missing, folder).to_string())
+        );
         if let Some(why) = &missing.need.why {
             note!("      \"{}\"", shown(why));
         }

@@ -1,20 +1,19 @@
 //! `--learn`: runs a program and writes down what it turned out to need.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Component, Path};
 use std::sync::{Mutex, PoisonError};
 
 use holm_os::Finished;
 use holm_os::abi::{Errno, Fd, Syscall};
 use holm_os::engine::Program;
-use holm_os::kernel::{Answer, Argument, Cause, Mount, Observer, Origin, TraceEvent};
+use holm_os::kernel::{Answer, Argument, Cause, Mount, Observer, TraceEvent};
 use holm_os::package::grant::{Access, ListenAddress, Lock, LockedSource};
-use holm_os::package::guest_path::GuestPath;
-use holm_os::package::manifest::{Manifest, TemporaryNeed};
+use holm_os::package::manifest::{Manifest, MountNeed, MountSource, Needs, TemporaryNeed};
 
 use crate::app::App;
 use crate::ask::write_atomically;
-use crate::error::CommandError;
+use crate::error::{CommandError, shown};
 use crate::run;
 
 /// Watches what a program uses of what it was granted.
@@ -89,10 +88,10 @@ impl Learner {
         let folder = folder.unwrap_or(Path::new("."));
         let path = program.path().map_or_else(
             || program.name().to_owned(),
-            |path| {
-                run::relative_to(path, folder)
-                    .to_string_lossy()
-                    .into_owned()
+            |path| match app {
+                // An app's program stays where it is.
+                Some(_) => String::new(),
+                None => inside(path, folder),
             },
         );
         let name = Path::new(program.name()).file_stem().map_or_else(
@@ -111,31 +110,8 @@ impl Learner {
         // Standard error stays open: what it says the day that something is wrong was not
         // there to be learned.
         for mount in finished.process.namespace().granted() {
-            let Some(write) = used.of_mount(mount, finished) else {
-                continue;
-            };
-            let Origin::Granted(guest) = &mount.origin else {
-                continue;
-            };
-            let Ok(guest) = GuestPath::new(guest) else {
-                continue;
-            };
-            if mount.source == "memory" {
-                manifest.needs.tmp = Some(TemporaryNeed {
-                    guest,
-                    size: temporary_bytes(lock, &mount.path),
-                    why: None,
-                    optional: false,
-                });
-            } else {
-                let access = if write {
-                    Access::ReadWrite
-                } else {
-                    Access::ReadOnly
-                };
-                manifest
-                    .needs
-                    .use_directory(&guest, access, Some(&mount.source));
+            if let Some(changed) = used.of_mount(mount, finished) {
+                use_mount(&mut manifest.needs, mount, lock, folder, changed);
             }
         }
         if used.environment {
@@ -193,18 +169,60 @@ impl Used {
     }
 }
 
-/// Size of the memory that was granted at a mount point.
-fn temporary_bytes(lock: &Lock, place: &str) -> u64 {
-    lock.mounts
+/// Adds what the program used of a mount, which holds what the lock says.
+fn use_mount(needs: &mut Needs, mount: &Mount, lock: &Lock, folder: &Path, changed: bool) {
+    let place = |path: &str| path.trim_matches('/').to_owned();
+    let held = lock
+        .mounts
         .iter()
-        .filter(|mount| {
-            mount.guest.place().trim_start_matches('/') == place.trim_start_matches('/')
-        })
-        .find_map(|mount| match mount.source {
-            LockedSource::Temporary { size } => Some(size),
-            _ => None,
-        })
-        .unwrap_or(64 << 20)
+        .find(|held| place(held.guest.place()) == place(&mount.path));
+    let Some(held) = held else { return };
+    let guest = held.guest.clone();
+    match &held.source {
+        LockedSource::Directory { host, access } => {
+            let access = if changed { *access } else { Access::ReadOnly };
+            let host = run::relative_to(Path::new(host), folder);
+            needs.use_directory(&guest, access, Some(&host.to_string_lossy()));
+        }
+        LockedSource::Archive { archive, packaged } => {
+            let archive = match packaged {
+                true => archive.clone(),
+                false => inside(Path::new(archive), folder),
+            };
+            needs.mounts.push(MountNeed {
+                guest,
+                source: MountSource::Archive(archive),
+                why: None,
+                optional: false,
+            });
+        }
+        LockedSource::Temporary { size } => {
+            needs.tmp = Some(TemporaryNeed {
+                guest,
+                size: *size,
+                why: None,
+                optional: false,
+            });
+        }
+    }
+}
+
+/// The path of a file that is part of an app, as its `holm.toml` in `folder` names it. One
+/// that lies elsewhere has to be put there, which the person is told.
+fn inside(path: &Path, folder: &Path) -> String {
+    let relative = run::relative_to(path, folder);
+    let mut names = relative.components();
+    if names.all(|name| matches!(name, Component::Normal(_) | Component::CurDir)) {
+        return relative.to_string_lossy().into_owned();
+    }
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    let name = name.to_string_lossy().into_owned();
+    note!(
+        "holm: put a copy of {} into {}: an app has its files in its folder",
+        shown(&path.display().to_string()),
+        shown(&folder.display().to_string())
+    );
+    name
 }
 
 fn holds(mount: &str, path: &str) -> bool {

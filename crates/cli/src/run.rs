@@ -250,12 +250,16 @@ fn failed(error: &RunError) -> CommandError {
     }
 }
 
-/// The path of a program as `holm.toml` names it, relative to the folder of that file.
+/// The path of a file as `holm.toml` names it: relative to the folder of that file where it
+/// lies below it, else absolute.
 pub(crate) fn relative_to(path: &Path, folder: &Path) -> PathBuf {
-    let (Ok(path_full), Ok(folder_full)) = (path.canonicalize(), folder.canonicalize()) else {
+    let full = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path));
+    let (Ok(path), Ok(folder)) = (full(path), full(folder)) else {
         return path.to_owned();
     };
-    path_full
-        .strip_prefix(&folder_full)
-        .map_or_else(|_| path.to_owned(), Path::to_path_buf)
+    match path.strip_prefix(&folder) {
+        Ok(rest) if rest.as_os_str().is_empty() => PathBuf::from("."),
+        Ok(rest) => rest.to_owned(),
+        Err(_) => path,
+    }
 }
