@@ -79,7 +79,12 @@ impl DenialLog {
         if let Some(known) = entries.iter_mut().find(|denial| denial.cause == cause) {
             known.count = known.count.saturating_add(1);
         } else if entries.len() < DENIALS_MAX {
-            entries.push(Denial { cause, call, errno, count: 1 });
+            entries.push(Denial {
+                cause,
+                call,
+                errno,
+                count: 1,
+            });
         }
     }
 

@@ -35,7 +35,11 @@ pub(crate) struct OpenFile {
 
 impl OpenFile {
     pub(crate) fn new(object: Object, flags: FdFlags) -> OpenFile {
-        OpenFile { object, offset: Mutex::new(0), flags: AtomicU16::new(flags.bits()) }
+        OpenFile {
+            object,
+            offset: Mutex::new(0),
+            flags: AtomicU16::new(flags.bits()),
+        }
     }
 
     pub(crate) fn flags(&self) -> FdFlags {
@@ -46,8 +50,8 @@ impl OpenFile {
         let sync = flags.contains(FdFlags::SYNC);
         let data_sync = flags.contains(FdFlags::DSYNC) || flags.contains(FdFlags::RSYNC);
         let durable = FdFlags::SYNC.union(FdFlags::DSYNC).union(FdFlags::RSYNC);
-        let changed = flags.without(durable) != flags
-            || self.flags().without(durable) != self.flags();
+        let changed =
+            flags.without(durable) != flags || self.flags().without(durable) != self.flags();
         if let (true, Object::File(file, _)) = (changed, &self.object) {
             file.set_sync(data_sync, sync)?;
         }
@@ -71,7 +75,11 @@ impl OpenFile {
             Object::Directory(place, _) => Ok((place.directory.stat()?, Some(&place.mount))),
             Object::Stream(stream) => Ok((stream.stat()?, None)),
             Object::Listener(_) => Ok((
-                Stat { file_type: FileType::SocketStream, links: 1, ..Stat::default() },
+                Stat {
+                    file_type: FileType::SocketStream,
+                    links: 1,
+                    ..Stat::default()
+                },
                 None,
             )),
         }
@@ -137,12 +145,13 @@ impl OpenFile {
         match &self.object {
             Object::File(file, _) => {
                 let bytes = match interest {
-                    Interest::Read => {
-                        file.stat()?.size.saturating_sub(*crate::lock(&self.offset))
-                    }
+                    Interest::Read => file.stat()?.size.saturating_sub(*crate::lock(&self.offset)),
                     Interest::Write => 0,
                 };
-                Poll::Ready(Ok(Readiness { bytes, hangup: false }))
+                Poll::Ready(Ok(Readiness {
+                    bytes,
+                    hangup: false,
+                }))
             }
             Object::Stream(stream) => stream.readiness(interest, waker),
             Object::Listener(listener) => match interest {
@@ -174,7 +183,12 @@ pub(crate) struct Entry {
 
 impl Entry {
     pub(crate) fn new(open: OpenFile, rights: Rights, inheriting: Rights) -> Entry {
-        Entry { open: Arc::new(open), rights, inheriting, granted_as: None }
+        Entry {
+            open: Arc::new(open),
+            rights,
+            inheriting,
+            granted_as: None,
+        }
     }
 
     pub(crate) fn stream(stream: Arc<dyn Stream>, rights: Rights) -> Entry {
@@ -195,7 +209,12 @@ pub(crate) struct DescriptorTable {
 
 impl DescriptorTable {
     pub(crate) fn new(limit: u32) -> DescriptorTable {
-        DescriptorTable { entries: Vec::new(), open: 0, limit, lowest_free: 0 }
+        DescriptorTable {
+            entries: Vec::new(),
+            open: 0,
+            limit,
+            lowest_free: 0,
+        }
     }
 
     /// How many are open.
@@ -204,16 +223,26 @@ impl DescriptorTable {
     }
 
     pub(crate) fn get(&self, fd: Fd) -> Result<&Entry> {
-        self.entries.get(fd.0 as usize).and_then(Option::as_ref).ok_or(Errno::BadFd)
+        self.entries
+            .get(fd.0 as usize)
+            .and_then(Option::as_ref)
+            .ok_or(Errno::BadFd)
     }
 
     pub(crate) fn get_mut(&mut self, fd: Fd) -> Result<&mut Entry> {
-        self.entries.get_mut(fd.0 as usize).and_then(Option::as_mut).ok_or(Errno::BadFd)
+        self.entries
+            .get_mut(fd.0 as usize)
+            .and_then(Option::as_mut)
+            .ok_or(Errno::BadFd)
     }
 
     /// `EMFILE` at the limit.
     pub(crate) fn check_room(&self) -> Result<()> {
-        if self.open < self.limit { Ok(()) } else { Err(Errno::TooManyFds) }
+        if self.open < self.limit {
+            Ok(())
+        } else {
+            Err(Errno::TooManyFds)
+        }
     }
 
     /// Opens at the lowest free number. `EMFILE` at the limit.
@@ -250,7 +279,11 @@ impl DescriptorTable {
 
     pub(crate) fn remove(&mut self, fd: Fd) -> Result<Entry> {
         let at = fd.0 as usize;
-        let entry = self.entries.get_mut(at).and_then(Option::take).ok_or(Errno::BadFd)?;
+        let entry = self
+            .entries
+            .get_mut(at)
+            .and_then(Option::take)
+            .ok_or(Errno::BadFd)?;
         self.open -= 1;
         self.lowest_free = self.lowest_free.min(at);
         Ok(entry)
@@ -277,8 +310,9 @@ impl DescriptorTable {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Fd, &Entry)> {
-        self.entries.iter().enumerate().filter_map(|(at, entry)| {
-            Some((Fd(u32::try_from(at).ok()?), entry.as_ref()?))
-        })
+        self.entries
+            .iter()
+            .enumerate()
+            .filter_map(|(at, entry)| Some((Fd(u32::try_from(at).ok()?), entry.as_ref()?)))
     }
 }

@@ -13,7 +13,8 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use crate::port::{Clock, Entropy};
 
 /// A clock that moves by one microsecond each time it is read, and to the end of a wait
-/// when a host waits: nothing else moves it.
+/// when a host waits: nothing else moves it. It stops at the last time there is, to which a
+/// program's wait without end leads.
 #[derive(Debug)]
 pub struct VirtualClock {
     now_ns: AtomicU64,
@@ -27,7 +28,9 @@ impl VirtualClock {
     /// A clock at its start.
     #[must_use]
     pub fn new() -> VirtualClock {
-        VirtualClock { now_ns: AtomicU64::new(0) }
+        VirtualClock {
+            now_ns: AtomicU64::new(0),
+        }
     }
 }
 
@@ -39,11 +42,17 @@ impl Default for VirtualClock {
 
 impl Clock for VirtualClock {
     fn monotonic_ns(&self) -> u64 {
-        self.now_ns.fetch_add(STEP_NS, Ordering::Relaxed)
+        let step = |now: u64| Some(now.saturating_add(STEP_NS));
+        match self
+            .now_ns
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, step)
+        {
+            Ok(now) | Err(now) => now,
+        }
     }
 
     fn realtime_ns(&self) -> u64 {
-        EPOCH_NS + self.monotonic_ns()
+        EPOCH_NS.saturating_add(self.monotonic_ns())
     }
 
     fn resolution_ns(&self) -> u64 {
@@ -75,7 +84,9 @@ impl SeededEntropy {
     /// The stream of bytes that belongs to `seed`.
     #[must_use]
     pub fn new(seed: u64) -> SeededEntropy {
-        SeededEntropy { generator: Mutex::new(ChaCha20Rng::seed_from_u64(seed)) }
+        SeededEntropy {
+            generator: Mutex::new(ChaCha20Rng::seed_from_u64(seed)),
+        }
     }
 }
 
@@ -107,5 +118,14 @@ mod tests {
         assert!(clock.jump_to(5_000_000));
         assert!(clock.jump_to(1));
         assert_eq!(clock.monotonic_ns(), 5_000_000);
+    }
+
+    #[test]
+    fn a_wait_without_end_leads_to_the_last_time() {
+        let clock = VirtualClock::new();
+        assert!(clock.jump_to(u64::MAX));
+        assert_eq!(clock.monotonic_ns(), u64::MAX);
+        assert_eq!(clock.monotonic_ns(), u64::MAX, "time does not begin anew");
+        assert_eq!(clock.realtime_ns(), u64::MAX);
     }
 }

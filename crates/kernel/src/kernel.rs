@@ -74,19 +74,26 @@ impl Kernel {
     /// The live process with this id.
     #[must_use]
     pub fn process(&self, pid: Pid) -> Option<Arc<Process>> {
-        crate::lock(&self.processes).get(&pid).and_then(Weak::upgrade)
+        crate::lock(&self.processes)
+            .get(&pid)
+            .and_then(Weak::upgrade)
     }
 
     /// Every live process, in order of id.
     #[must_use]
     pub fn processes(&self) -> Vec<Arc<Process>> {
-        crate::lock(&self.processes).values().filter_map(Weak::upgrade).collect()
+        crate::lock(&self.processes)
+            .values()
+            .filter_map(Weak::upgrade)
+            .collect()
     }
 
     /// A process id never given before. `EAGAIN` after four billion of them.
     pub(crate) fn new_pid(&self) -> Result<Pid, Errno> {
         self.next_pid
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |pid| pid.checked_add(1))
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |pid| {
+                pid.checked_add(1)
+            })
             .map(Pid)
             .map_err(|_| Errno::Again)
     }

@@ -29,9 +29,9 @@ pub mod port;
 pub mod process;
 mod syscall;
 pub mod task;
-pub mod trace;
 #[cfg(any(test, feature = "testkit"))]
 pub mod testkit;
+pub mod trace;
 pub mod vfs;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -35,7 +35,10 @@ pub struct PipeWriter(Arc<Mutex<State>>);
 #[must_use]
 pub fn pipe() -> (Arc<PipeReader>, Arc<PipeWriter>) {
     let state = Arc::new(Mutex::new(State::default()));
-    (Arc::new(PipeReader(state.clone())), Arc::new(PipeWriter(state)))
+    (
+        Arc::new(PipeReader(state.clone())),
+        Arc::new(PipeWriter(state)),
+    )
 }
 
 fn register(wakers: &mut Vec<Waker>, waker: &Waker) {
@@ -93,7 +96,10 @@ impl Stream for PipeReader {
             return Poll::Pending;
         }
         let bytes = state.bytes.len() as u64;
-        Poll::Ready(Ok(Readiness { bytes, hangup: state.writer_gone }))
+        Poll::Ready(Ok(Readiness {
+            bytes,
+            hangup: state.writer_gone,
+        }))
     }
 }
 
@@ -143,7 +149,10 @@ impl Stream for PipeWriter {
             register(&mut state.writers, waker);
             return Poll::Pending;
         }
-        Poll::Ready(Ok(Readiness { bytes: room as u64, hangup: state.reader_gone }))
+        Poll::Ready(Ok(Readiness {
+            bytes: room as u64,
+            hangup: state.reader_gone,
+        }))
     }
 }
 
@@ -196,11 +205,20 @@ mod tests {
         let (reader, writer) = pipe();
         let waker = Waker::noop();
         let big = vec![1; PIPE_CAPACITY - 10];
-        assert_eq!(writer.write(&[IoSlice::new(&big)], waker), Poll::Ready(Ok(big.len())));
+        assert_eq!(
+            writer.write(&[IoSlice::new(&big)], waker),
+            Poll::Ready(Ok(big.len()))
+        );
         assert!(writer.write(&[IoSlice::new(&[2; 11])], waker).is_pending());
         let split = vec![3; PIPE_ATOMIC + 1];
-        assert_eq!(writer.write(&[IoSlice::new(&split)], waker), Poll::Ready(Ok(10)));
+        assert_eq!(
+            writer.write(&[IoSlice::new(&split)], waker),
+            Poll::Ready(Ok(10))
+        );
         drop(reader);
-        assert_eq!(writer.write(&[IoSlice::new(b"x")], waker), Poll::Ready(Err(Errno::BrokenPipe)));
+        assert_eq!(
+            writer.write(&[IoSlice::new(b"x")], waker),
+            Poll::Ready(Err(Errno::BrokenPipe))
+        );
     }
 }

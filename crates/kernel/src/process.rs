@@ -87,7 +87,10 @@ impl Usage {
     /// Adds to a counter that one thread writes: a plain add, not a locked one. Should two
     /// threads of one process race, a count is lost, which accounting bears.
     fn add(counter: &AtomicU64, amount: u64) {
-        counter.store(counter.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
+        counter.store(
+            counter.load(Ordering::Relaxed).wrapping_add(amount),
+            Ordering::Relaxed,
+        );
     }
 
     pub(crate) fn count(&self, call: Syscall) {
@@ -238,14 +241,17 @@ impl Process {
     #[must_use]
     pub fn grow_memory(&self, bytes: u64) -> bool {
         let limit = self.limits.memory_bytes;
-        let grown = self.usage.memory_bytes.fetch_update(
-            Ordering::Relaxed,
-            Ordering::Relaxed,
-            |now| now.checked_add(bytes).filter(|total| *total <= limit),
-        );
+        let grown =
+            self.usage
+                .memory_bytes
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| {
+                    now.checked_add(bytes).filter(|total| *total <= limit)
+                });
         match grown {
             Ok(before) => {
-                self.usage.memory_peak_bytes.fetch_max(before + bytes, Ordering::Relaxed);
+                self.usage
+                    .memory_peak_bytes
+                    .fetch_max(before + bytes, Ordering::Relaxed);
                 true
             }
             Err(_) => {
@@ -258,11 +264,12 @@ impl Process {
     /// Gives memory back.
     pub fn shrink_memory(&self, bytes: u64) {
         // The closure never answers `None`, so the update cannot fail.
-        let _ = self.usage.memory_bytes.fetch_update(
-            Ordering::Relaxed,
-            Ordering::Relaxed,
-            |now| Some(now.saturating_sub(bytes)),
-        );
+        let _ = self
+            .usage
+            .memory_bytes
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| {
+                Some(now.saturating_sub(bytes))
+            });
     }
 
     /// The signal that is to end it, when there is one.
@@ -303,8 +310,9 @@ impl Process {
     /// engine's interrupt and by ending the host's wait. Everything else, [`Process::kill`].
     pub fn note_signal(&self, signal: Signal) {
         // A signal that came before counts.
-        let _ =
-            self.signal.compare_exchange(0, signal as u8, Ordering::AcqRel, Ordering::Acquire);
+        let _ = self
+            .signal
+            .compare_exchange(0, signal as u8, Ordering::AcqRel, Ordering::Acquire);
     }
 
     /// Ends it from outside, with everything below it: it stops in a compute loop as in a
@@ -313,12 +321,9 @@ impl Process {
         if signal == Signal::None || self.ended.load(Ordering::Acquire) {
             return;
         }
-        let first = self.signal.compare_exchange(
-            0,
-            signal as u8,
-            Ordering::AcqRel,
-            Ordering::Acquire,
-        );
+        let first =
+            self.signal
+                .compare_exchange(0, signal as u8, Ordering::AcqRel, Ordering::Acquire);
         if first.is_ok() {
             let (tasks, interrupt) = {
                 let life = crate::lock(&self.life);
@@ -364,12 +369,18 @@ impl Process {
         self.kill_children(Signal::Kill);
         // Nobody is left to wait for those of them that had ended before.
         let children = std::mem::take(&mut *crate::lock(&self.children));
-        for child in children.iter().filter(|child| child.ended.load(Ordering::SeqCst)) {
+        for child in children
+            .iter()
+            .filter(|child| child.ended.load(Ordering::SeqCst))
+        {
             child.leave_family();
         }
         // One whose parent may yet wait for it keeps its place among the parent's processes:
         // its status is kept, and what is kept is bounded.
-        let awaited = self.parent.upgrade().is_some_and(|p| !p.ended.load(Ordering::SeqCst));
+        let awaited = self
+            .parent
+            .upgrade()
+            .is_some_and(|p| !p.ended.load(Ordering::SeqCst));
         if !awaited {
             self.leave_family();
         }
@@ -397,7 +408,9 @@ impl Process {
             let children = crate::lock(&self.children);
             children.iter().find(|child| child.pid == pid).cloned()
         };
-        let Some(child) = child else { return Poll::Ready(Err(Errno::Child)) };
+        let Some(child) = child else {
+            return Poll::Ready(Err(Errno::Child));
+        };
         let status = {
             let mut life = crate::lock(&child.life);
             match life.status {
@@ -447,8 +460,9 @@ impl Family {
     fn join(limit: u32, above: Option<&Arc<Family>>) -> Result<Arc<Family>, u32> {
         let mut next = above;
         while let Some(family) = next {
-            let joined =
-                family.count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| {
+            let joined = family
+                .count
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| {
                     (count < family.limit).then_some(count + 1)
                 });
             if joined.is_err() {
@@ -462,7 +476,11 @@ impl Family {
             }
             next = family.above.as_ref();
         }
-        Ok(Arc::new(Family { count: AtomicU32::new(1), limit, above: above.cloned() }))
+        Ok(Arc::new(Family {
+            count: AtomicU32::new(1),
+            limit,
+            above: above.cloned(),
+        }))
     }
 
     fn leave(&self) {

@@ -38,7 +38,6 @@ use std::task::Poll;
 use holm_abi::{Errno, Fd, Rights};
 
 use crate::descriptor::{Entry, OpenFile};
-use crate::vfs::mount::Origin;
 use crate::task::{SysResult, Task};
 use crate::vfs::node::Result;
 
@@ -87,9 +86,7 @@ fn missing(entry: &Entry, rights: Rights) -> Errno {
     match &entry.open.object {
         // The root of a process to which nobody granted one is there so that refusals can be
         // explained: to what is no question about paths it is not open.
-        Object::Directory(place, _)
-            if place.mount.origin == Origin::Void && !Rights::DIRECTORY.contains(rights) =>
-        {
+        Object::Directory(place, _) if place.is_void() && !Rights::DIRECTORY.contains(rights) => {
             Errno::BadFd
         }
         Object::Directory(..) if !Rights::DIRECTORY.contains(rights) => {

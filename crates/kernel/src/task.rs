@@ -35,7 +35,13 @@ impl Task {
     #[must_use]
     pub fn new(process: Arc<Process>, waker: Waker) -> Task {
         process.add_task(&waker);
-        Task { process, waker, blocked_since: None, traced_since: None, deadline: None }
+        Task {
+            process,
+            waker,
+            blocked_since: None,
+            traced_since: None,
+            deadline: None,
+        }
     }
 
     /// The process.

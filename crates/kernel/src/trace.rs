@@ -73,7 +73,11 @@ impl Debug for Argument<'_> {
             Argument::Text(text) => write!(f, "{text:?}"),
             Argument::Named(value) => write!(f, "{value}"),
             Argument::DataIn(data) => {
-                write!(f, "[{}]", data.iter().map(|slice| slice.len()).sum::<usize>())
+                write!(
+                    f,
+                    "[{}]",
+                    data.iter().map(|slice| slice.len()).sum::<usize>()
+                )
             }
             Argument::DataOut(buffer) => write!(f, "[{}]", buffer.len()),
             Argument::Subscriptions(list) => write!(f, "{list:?}"),

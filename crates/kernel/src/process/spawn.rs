@@ -220,8 +220,11 @@ impl Process {
         if self.status().is_some() {
             return Err(Errno::NoProcess.into());
         }
-        let keep: Vec<_> =
-            spec.mounts.into_iter().map(|mount| (mount.path, mount.access)).collect();
+        let keep: Vec<_> = spec
+            .mounts
+            .into_iter()
+            .map(|mount| (mount.path, mount.access))
+            .collect();
         let mut builder = self.namespace.restricted(&keep)?;
         let limits = spec.limits.and(self.limits);
         let mut table = DescriptorTable::new(limits.descriptors);
@@ -233,7 +236,14 @@ impl Process {
             if fd.0 >= limits.descriptors {
                 return Err(Errno::TooManyFds.into());
             }
-            table.insert_at(*fd, Entry { rights: *rights, granted_as: None, ..passed_on(entry) });
+            table.insert_at(
+                *fd,
+                Entry {
+                    rights: *rights,
+                    granted_as: None,
+                    ..passed_on(entry)
+                },
+            );
         }
         table.reserve_below(Fd(3));
         let (devices, own) = add_system_mounts(&mut builder);
@@ -279,15 +289,15 @@ struct Parts {
     observer: Option<Arc<dyn Observer>>,
 }
 
-fn check_strings(
-    arguments: &[String],
-    environment: &[(String, String)],
-) -> Result<(), SpawnError> {
+fn check_strings(arguments: &[String], environment: &[(String, String)]) -> Result<(), SpawnError> {
     let mut bytes = 0;
     for (at, argument) in arguments.iter().enumerate() {
         if argument.contains('\0') {
             let what = format!("argument {at}");
-            return Err(SpawnError::BadString { what, reason: "has a NUL in it" });
+            return Err(SpawnError::BadString {
+                what,
+                reason: "has a NUL in it",
+            });
         }
         bytes += argument.len() + 1;
     }
@@ -302,11 +312,18 @@ fn check_strings(
             None
         };
         if let Some(reason) = reason {
-            return Err(SpawnError::BadString { what: format!("variable {name:?}"), reason });
+            return Err(SpawnError::BadString {
+                what: format!("variable {name:?}"),
+                reason,
+            });
         }
         bytes += name.len() + value.len() + 2;
     }
-    if bytes > STRINGS_MAX { Err(SpawnError::TooLarge) } else { Ok(()) }
+    if bytes > STRINGS_MAX {
+        Err(SpawnError::TooLarge)
+    } else {
+        Ok(())
+    }
 }
 
 /// Gives the process its own `/dev` and `/proc`; both hold nothing that it has not anyway.
@@ -325,9 +342,15 @@ fn add_system_mounts(
 fn passed_on(entry: Entry) -> Entry {
     match &entry.open.object {
         Object::Directory(place, _) if place.point.is_some() => {
-            let place = Place { point: None, ..place.clone() };
+            let place = Place {
+                point: None,
+                ..place.clone()
+            };
             let object = Object::Directory(place, Mutex::new(Listing::default()));
-            Entry { open: Arc::new(OpenFile::new(object, entry.open.flags())), ..entry }
+            Entry {
+                open: Arc::new(OpenFile::new(object, entry.open.flags())),
+                ..entry
+            }
         }
         _ => entry,
     }
@@ -381,7 +404,10 @@ fn directory_entry(place: Place, name: &str) -> Entry {
     // Also on a read-only mount: other mounts may lie below it, and the mount itself
     // answers `EROFS`, which says more than a missing right.
     let (rights, inheriting) = (Rights::DIRECTORY, Rights::ALL);
-    let open = OpenFile::new(Object::Directory(place, Mutex::new(Listing::default())), FdFlags::NONE);
+    let open = OpenFile::new(
+        Object::Directory(place, Mutex::new(Listing::default())),
+        FdFlags::NONE,
+    );
     let mut entry = Entry::new(open, rights, inheriting);
     entry.granted_as = Some(name.into());
     entry

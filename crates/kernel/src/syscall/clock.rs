@@ -8,9 +8,12 @@ use crate::task::{SysResult, Task};
 pub(crate) fn clock_res_get(task: &mut Task, clock: ClockId) -> SysResult<u64> {
     done(match clock {
         ClockId::Realtime | ClockId::Monotonic => Ok(task.process.clock().resolution_ns().max(1)),
-        ClockId::ProcessCpu | ClockId::ThreadCpu => {
-            task.process.clock().thread_cpu_ns().map(|_| 1).ok_or(Errno::Invalid)
-        }
+        ClockId::ProcessCpu | ClockId::ThreadCpu => task
+            .process
+            .clock()
+            .thread_cpu_ns()
+            .map(|_| 1)
+            .ok_or(Errno::Invalid),
     })
 }
 
@@ -20,9 +23,7 @@ pub(crate) fn clock_time_get(task: &mut Task, clock: ClockId, _precision: u64) -
         ClockId::Realtime => Ok(source.realtime_ns()),
         ClockId::Monotonic => Ok(source.monotonic_ns()),
         // A process has one thread so far, so the two are one.
-        ClockId::ProcessCpu | ClockId::ThreadCpu => {
-            source.thread_cpu_ns().ok_or(Errno::Invalid)
-        }
+        ClockId::ProcessCpu | ClockId::ThreadCpu => source.thread_cpu_ns().ok_or(Errno::Invalid),
     })
 }
 

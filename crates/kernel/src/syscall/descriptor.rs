@@ -24,7 +24,8 @@ impl Task {
 
     fn note_full_table(&self, errno: Errno) {
         let limit = self.process.limits().descriptors;
-        self.process.deny(Cause::Limit(Limit::Descriptors(limit)), None, errno);
+        self.process
+            .deny(Cause::Limit(Limit::Descriptors(limit)), None, errno);
     }
 }
 
@@ -34,7 +35,12 @@ pub(crate) fn fd_close(task: &mut Task, fd: Fd) -> SysResult<()> {
 }
 
 pub(crate) fn fd_dup(task: &mut Task, fd: Fd) -> SysResult<Fd> {
-    done(task.entry(fd).and_then(|entry| task.install(Entry { granted_as: None, ..entry })))
+    done(task.entry(fd).and_then(|entry| {
+        task.install(Entry {
+            granted_as: None,
+            ..entry
+        })
+    }))
 }
 
 pub(crate) fn fd_renumber(task: &mut Task, fd: Fd, to: Fd) -> SysResult<()> {
@@ -53,7 +59,8 @@ pub(crate) fn fd_fdstat_get(task: &mut Task, fd: Fd) -> SysResult<FdStat> {
 
 pub(crate) fn fd_fdstat_set_flags(task: &mut Task, fd: Fd, flags: FdFlags) -> SysResult<()> {
     done(
-        task.open_file(fd, Rights::FD_FDSTAT_SET_FLAGS).and_then(|open| open.set_flags(flags)),
+        task.open_file(fd, Rights::FD_FDSTAT_SET_FLAGS)
+            .and_then(|open| open.set_flags(flags)),
     )
 }
 
@@ -95,8 +102,14 @@ pub(crate) fn fd_prestat_dir_name(task: &mut Task, fd: Fd, buffer: &mut [u8]) ->
 pub(crate) fn pipe(task: &mut Task) -> SysResult<PipeEnds> {
     let (reader, writer) = crate::pipe::pipe();
     done((|| {
-        let read = task.install(Entry::stream(reader, Rights::STREAM.without(Rights::FD_WRITE)))?;
-        let write = task.install(Entry::stream(writer, Rights::STREAM.without(Rights::FD_READ)));
+        let read = task.install(Entry::stream(
+            reader,
+            Rights::STREAM.without(Rights::FD_WRITE),
+        ))?;
+        let write = task.install(Entry::stream(
+            writer,
+            Rights::STREAM.without(Rights::FD_READ),
+        ));
         match write {
             Ok(write) => Ok(PipeEnds { read, write }),
             Err(errno) => {

@@ -22,12 +22,7 @@ pub(crate) fn fd_read(task: &mut Task, fd: Fd, buffer: &mut [u8]) -> SysResult<u
     received(task, open.read(buffer, &task.waker))
 }
 
-pub(crate) fn fd_pread(
-    task: &mut Task,
-    fd: Fd,
-    buffer: &mut [u8],
-    offset: u64,
-) -> SysResult<u32> {
+pub(crate) fn fd_pread(task: &mut Task, fd: Fd, buffer: &mut [u8], offset: u64) -> SysResult<u32> {
     let open = task.open_file(fd, Rights::FD_READ)?;
     let file = open.file()?;
     if offset > OFFSET_MAX {
@@ -109,7 +104,8 @@ impl Task {
         }
         let wanted: u64 = data.iter().map(|slice| slice.len() as u64).sum();
         if self.process.usage.bytes_out().saturating_add(wanted) > limit {
-            self.process.deny(Cause::Limit(Limit::BytesOut(limit)), None, Errno::Quota);
+            self.process
+                .deny(Cause::Limit(Limit::BytesOut(limit)), None, Errno::Quota);
             return Err(Errno::Quota);
         }
         Ok(())
@@ -118,12 +114,17 @@ impl Task {
     /// The open file, when the descriptor may tell its offset: the right to seek implies
     /// the right to tell (WASI 0.1, `rights::fd_seek`).
     fn open_to_tell(&self, fd: Fd) -> Result<Arc<OpenFile>> {
-        self.open_file(fd, Rights::FD_SEEK).or_else(|_| self.open_file(fd, Rights::FD_TELL))
+        self.open_file(fd, Rights::FD_SEEK)
+            .or_else(|_| self.open_file(fd, Rights::FD_TELL))
     }
 
     /// Metadata as the guest sees it: the mount's number and a permuted inode.
     pub(crate) fn shown(&self, stat: Stat, device: u64) -> Stat {
-        Stat { device, inode: self.process.kernel().shown_inode(stat.inode), ..stat }
+        Stat {
+            device,
+            inode: self.process.kernel().shown_inode(stat.inode),
+            ..stat
+        }
     }
 }
 
@@ -145,7 +146,9 @@ pub(crate) fn fd_seek(task: &mut Task, fd: Fd, offset: i64, whence: Whence) -> S
             Whence::Current => *position,
             Whence::End => file.stat()?.size,
         };
-        let moved = base.checked_add_signed(offset).filter(|offset| *offset <= OFFSET_MAX);
+        let moved = base
+            .checked_add_signed(offset)
+            .filter(|offset| *offset <= OFFSET_MAX);
         *position = moved.ok_or(Errno::Invalid)?;
         Ok(*position)
     })())
@@ -171,8 +174,9 @@ pub(crate) fn fd_advise(
 ) -> SysResult<()> {
     let open = task.open_file(fd, Rights::FD_ADVISE)?;
     done(match &open.object {
-        Object::File(file, _) => range(offset, length)
-            .and_then(|()| file.advise(offset, length, advice)),
+        Object::File(file, _) => {
+            range(offset, length).and_then(|()| file.advise(offset, length, advice))
+        }
         Object::Directory(..) => Err(Errno::BadFd),
         Object::Stream(_) | Object::Listener(_) => Err(Errno::NotSeekable),
     })
@@ -208,11 +212,17 @@ fn synchronise(open: &OpenFile, data_only: bool) -> Result<()> {
 }
 
 pub(crate) fn fd_datasync(task: &mut Task, fd: Fd) -> SysResult<()> {
-    done(task.open_file(fd, Rights::FD_DATASYNC).and_then(|open| synchronise(&open, true)))
+    done(
+        task.open_file(fd, Rights::FD_DATASYNC)
+            .and_then(|open| synchronise(&open, true)),
+    )
 }
 
 pub(crate) fn fd_sync(task: &mut Task, fd: Fd) -> SysResult<()> {
-    done(task.open_file(fd, Rights::FD_SYNC).and_then(|open| synchronise(&open, false)))
+    done(
+        task.open_file(fd, Rights::FD_SYNC)
+            .and_then(|open| synchronise(&open, false)),
+    )
 }
 
 pub(crate) fn fd_filestat_get(task: &mut Task, fd: Fd) -> SysResult<Stat> {
@@ -278,5 +288,8 @@ pub(crate) fn fd_readdir(
 
 /// Flags that a new descriptor may have; for the callers that open one.
 pub(super) fn new_flags(flags: FdFlags) -> (bool, bool) {
-    (flags.contains(FdFlags::DSYNC) || flags.contains(FdFlags::RSYNC), flags.contains(FdFlags::SYNC))
+    (
+        flags.contains(FdFlags::DSYNC) || flags.contains(FdFlags::RSYNC),
+        flags.contains(FdFlags::SYNC),
+    )
 }

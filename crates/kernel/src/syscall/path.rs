@@ -65,8 +65,7 @@ impl Task {
     ) -> Result<T> {
         let place = base.place()?;
         let escape = |errno| self.explain_walk(call, place, path, errno);
-        let mut walk =
-            Walk::new(self.process.namespace(), place.clone(), path).map_err(escape)?;
+        let mut walk = Walk::new(self.process.namespace(), place.clone(), path).map_err(escape)?;
         loop {
             let last = match walk.reach_last() {
                 Ok(last) => last,
@@ -80,7 +79,10 @@ impl Task {
                 Last::Name { directory } => match walk.mounted_at_name() {
                     Some(place) => (act(&place, Target::Here { mounted: true }), true),
                     None => {
-                        let target = Target::Name { name: walk.name(), directory };
+                        let target = Target::Name {
+                            name: walk.name(),
+                            directory,
+                        };
                         (act(walk.place(), target), directory)
                     }
                 },
@@ -101,7 +103,10 @@ impl Task {
                 // Nothing is above it either: a program that climbs there found nothing.
                 Cause::NothingMounted { path, write: false }
             } else {
-                Cause::Escape { mount: base.mount.path.clone(), path }
+                Cause::Escape {
+                    mount: base.mount.path.clone(),
+                    path,
+                }
             };
             self.process.deny(cause, Some(call), errno);
         }
@@ -119,7 +124,11 @@ impl Task {
     ) -> Errno {
         if end.mount.origin == Origin::Void && errno == Errno::NoEntry {
             let path = self.process.namespace().absolute(base, path);
-            self.process.deny(Cause::NothingMounted { path, write: false }, Some(call), errno);
+            self.process.deny(
+                Cause::NothingMounted { path, write: false },
+                Some(call),
+                errno,
+            );
         }
         errno
     }
@@ -129,7 +138,11 @@ impl Task {
         self.writable_mount(&place.mount, call, || match place.mount.origin {
             // The walk has come to `place`: what is left of the path is its last name.
             Origin::Void => {
-                let name = path.trim_end_matches('/').rsplit('/').next().unwrap_or(path);
+                let name = path
+                    .trim_end_matches('/')
+                    .rsplit('/')
+                    .next()
+                    .unwrap_or(path);
                 self.process.namespace().absolute(place, name)
             }
             _ => path.to_owned(),
@@ -147,7 +160,10 @@ impl Task {
             return Ok(());
         }
         let cause = match mount.origin {
-            Origin::Void => Cause::NothingMounted { path: path(), write: true },
+            Origin::Void => Cause::NothingMounted {
+                path: path(),
+                write: true,
+            },
             _ => Cause::ReadOnlyMount {
                 mount: mount.path.clone(),
                 source: mount.source.clone(),
@@ -179,16 +195,18 @@ pub(crate) fn path_filestat_get(
 ) -> SysResult<Stat> {
     let base = task.base(fd, Rights::PATH_FILESTAT_GET)?;
     let follow = flags.contains(LookupFlags::SYMLINK_FOLLOW);
-    done(task.at(Syscall::PathFilestatGet, &base, path, |place, target| {
-        let step = match target {
-            Target::Here { .. } => Step::Done(place.directory.stat()?),
-            Target::Name { name, directory } => stat_name(place, name, follow, directory)?,
-        };
-        Ok(match step {
-            Step::Done(stat) => Step::Done(task.shown(stat, place.mount.device)),
-            Step::Follow(text) => Step::Follow(text),
-        })
-    }))
+    done(
+        task.at(Syscall::PathFilestatGet, &base, path, |place, target| {
+            let step = match target {
+                Target::Here { .. } => Step::Done(place.directory.stat()?),
+                Target::Name { name, directory } => stat_name(place, name, follow, directory)?,
+            };
+            Ok(match step {
+                Step::Done(stat) => Step::Done(task.shown(stat, place.mount.device)),
+                Step::Follow(text) => Step::Follow(text),
+            })
+        }),
+    )
 }
 
 pub(crate) fn path_filestat_set_times(
@@ -238,17 +256,26 @@ pub(crate) fn path_readlink(
     buffer: &mut [u8],
 ) -> SysResult<u32> {
     let base = task.base(fd, Rights::PATH_READLINK)?;
-    let text = task.at(Syscall::PathReadlink, &base, path, |place, target| match target {
-        Target::Here { .. } => Err(Errno::Invalid),
-        Target::Name { name, directory: false } => {
-            place.directory.read_link_at(name).map(Step::Done)
-        }
-        // `link/` is the directory that it leads to, and that is no link.
-        Target::Name { name, directory: true } => match stat_name(place, name, true, true)? {
-            Step::Done(_) => Err(Errno::Invalid),
-            Step::Follow(text) => Ok(Step::Follow(text)),
+    let text = task.at(
+        Syscall::PathReadlink,
+        &base,
+        path,
+        |place, target| match target {
+            Target::Here { .. } => Err(Errno::Invalid),
+            Target::Name {
+                name,
+                directory: false,
+            } => place.directory.read_link_at(name).map(Step::Done),
+            // `link/` is the directory that it leads to, and that is no link.
+            Target::Name {
+                name,
+                directory: true,
+            } => match stat_name(place, name, true, true)? {
+                Step::Done(_) => Err(Errno::Invalid),
+                Step::Follow(text) => Ok(Step::Follow(text)),
+            },
         },
-    })?;
+    )?;
     let length = text.len().min(buffer.len());
     buffer[..length].copy_from_slice(&text.as_bytes()[..length]);
     done(count(length))
@@ -320,7 +347,10 @@ pub(crate) fn path_symlink(
         Target::Name { name, directory } => {
             check_new_name(place, name, directory)?;
             task.writable(place, call, path)?;
-            place.directory.symlink_at(name, target_text).map(Step::Done)
+            place
+                .directory
+                .symlink_at(name, target_text)
+                .map(Step::Done)
         }
     }))
 }
@@ -361,10 +391,16 @@ impl Task {
         self.at(call, base, path, |place, target| match target {
             Target::Here { .. } => Err(Errno::Busy),
             Target::Name { name, directory } => {
-                if follow(directory) && let Ok(text) = place.directory.read_link_at(name) {
+                if follow(directory)
+                    && let Ok(text) = place.directory.read_link_at(name)
+                {
                     return Ok(Step::Follow(text));
                 }
-                Ok(Step::Done(Found { place: place.clone(), name: name.to_owned(), directory }))
+                Ok(Step::Done(Found {
+                    place: place.clone(),
+                    name: name.to_owned(),
+                    directory,
+                }))
             }
         })
     }
@@ -403,7 +439,9 @@ pub(crate) fn path_link(
         if source.file_type == FileType::Directory {
             return Err(Errno::NotPermitted);
         }
-        from.place.directory.link_at(&from.name, &*to.place.directory, &to.name)
+        from.place
+            .directory
+            .link_at(&from.name, &*to.place.directory, &to.name)
     })())
 }
 
@@ -434,7 +472,9 @@ pub(crate) fn path_rename(
             from.place.directory.stat_at(&from.name)?;
         }
         task.writable(&from.place, call, path)?;
-        from.place.directory.rename_at(&from.name, &*to.place.directory, &to.name)
+        from.place
+            .directory
+            .rename_at(&from.name, &*to.place.directory, &to.name)
     })())
 }
 
@@ -447,7 +487,10 @@ struct Request {
     flags: FdFlags,
 }
 
-#[expect(clippy::too_many_arguments, reason = "the call has seven parameters in WASI 0.1")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the call has seven parameters in WASI 0.1"
+)]
 pub(crate) fn path_open(
     task: &mut Task,
     fd: Fd,
@@ -552,7 +595,11 @@ fn open_target(
         Opened::Symlink(text) if request.follow || slash => return Ok(Step::Follow(text)),
         Opened::Symlink(_) => return Err(Errno::Loop),
         Opened::Directory(directory) => {
-            let below = Place { mount: place.mount.clone(), directory, point: None };
+            let below = Place {
+                mount: place.mount.clone(),
+                directory,
+                point: None,
+            };
             return Ok(Step::Done(directory_entry(below, request)));
         }
         Opened::File(file) => Object::File(file, place.mount.clone()),
@@ -575,9 +622,11 @@ fn refused_write(
     };
     match stat.file_type {
         _ if options.create && options.exclusive => Err(Errno::Exist),
-        FileType::SymbolicLink if follow => {
-            place.directory.read_link_at(name).map(Step::Follow).map(Some)
-        }
+        FileType::SymbolicLink if follow => place
+            .directory
+            .read_link_at(name)
+            .map(Step::Follow)
+            .map(Some),
         FileType::SymbolicLink => Err(Errno::Loop),
         FileType::Directory => Err(Errno::IsDirectory),
         _ if options.directory => Err(Errno::NotDirectory),
@@ -607,5 +656,9 @@ fn file_entry(object: Object, access: Access, request: &Request) -> Entry {
         let writing = Rights::FD_WRITE | Rights::FD_ALLOCATE | Rights::FD_FILESTAT_SET_SIZE;
         applicable = applicable.without(writing);
     }
-    Entry::new(OpenFile::new(object, request.flags), request.rights & applicable, Rights::NONE)
+    Entry::new(
+        OpenFile::new(object, request.flags),
+        request.rights & applicable,
+        Rights::NONE,
+    )
 }

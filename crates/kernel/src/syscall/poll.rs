@@ -2,9 +2,7 @@
 
 use std::task::Poll;
 
-use holm_abi::{
-    ClockId, EVENTS_MAX, Errno, Event, EventKind, Fd, Rights, Subscription,
-};
+use holm_abi::{ClockId, EVENTS_MAX, Errno, Event, EventKind, Fd, Rights, Subscription};
 
 use super::{count, done};
 use crate::task::{SysResult, Task};
@@ -27,26 +25,33 @@ pub(crate) fn poll_oneoff(
     let mut now = None;
     for subscription in subscriptions {
         let event = match *subscription {
-            Subscription::Clock { user_data, clock, timeout_ns, absolute } => {
+            Subscription::Clock {
+                user_data,
+                clock,
+                timeout_ns,
+                absolute,
+            } => {
                 let now = *now.get_or_insert_with(|| task.process.clock().monotonic_ns());
                 match due_at(task, clock, timeout_ns, absolute, now) {
                     Err(errno) => Some(failed(user_data, EventKind::Clock, errno)),
-                    Ok(at) if at <= now => {
-                        Some(Event { user_data, kind: EventKind::Clock, ..Event::default() })
-                    }
+                    Ok(at) if at <= now => Some(Event {
+                        user_data,
+                        kind: EventKind::Clock,
+                        ..Event::default()
+                    }),
                     Ok(at) => {
                         deadline = Some(deadline.map_or(at, |first: u64| first.min(at)));
                         None
                     }
                 }
             }
-            Subscription::Read { user_data, fd } => {
-                ready(task, user_data, fd, Interest::Read)
-            }
-            Subscription::Write { user_data, fd } => {
-                ready(task, user_data, fd, Interest::Write)
-            }
-            Subscription::Bad { user_data, kind, errno } => Some(failed(user_data, kind, errno)),
+            Subscription::Read { user_data, fd } => ready(task, user_data, fd, Interest::Read),
+            Subscription::Write { user_data, fd } => ready(task, user_data, fd, Interest::Write),
+            Subscription::Bad {
+                user_data,
+                kind,
+                errno,
+            } => Some(failed(user_data, kind, errno)),
         };
         if let Some(event) = event {
             events[due] = event;
@@ -61,7 +66,12 @@ pub(crate) fn poll_oneoff(
 }
 
 fn failed(user_data: u64, kind: EventKind, errno: Errno) -> Event {
-    Event { user_data, errno: Some(errno), kind, ..Event::default() }
+    Event {
+        user_data,
+        errno: Some(errno),
+        kind,
+        ..Event::default()
+    }
 }
 
 /// The time on the monotonic clock at which a clock subscription is due.

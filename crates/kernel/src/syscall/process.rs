@@ -9,14 +9,19 @@ use crate::task::{SysResult, Task};
 use crate::vfs::node::Result;
 
 fn sizes(count_of: usize, bytes: usize) -> Result<ListSizes> {
-    Ok(ListSizes { count: count(count_of)?, bytes: count(bytes)? })
+    Ok(ListSizes {
+        count: count(count_of)?,
+        bytes: count(bytes)?,
+    })
 }
 
 /// Writes parts one after the other; answers the bytes written.
 fn pack<'a>(buffer: &mut [u8], parts: impl Iterator<Item = &'a [u8]>) -> Result<u32> {
     let mut used = 0;
     for part in parts {
-        let room = buffer.get_mut(used..used + part.len()).ok_or(Errno::Overflow)?;
+        let room = buffer
+            .get_mut(used..used + part.len())
+            .ok_or(Errno::Overflow)?;
         room.copy_from_slice(part);
         used += part.len();
     }
@@ -25,17 +30,26 @@ fn pack<'a>(buffer: &mut [u8], parts: impl Iterator<Item = &'a [u8]>) -> Result<
 
 pub(crate) fn args_sizes_get(task: &mut Task) -> SysResult<ListSizes> {
     let arguments = task.process.arguments();
-    done(sizes(arguments.len(), arguments.iter().map(|argument| argument.len() + 1).sum()))
+    done(sizes(
+        arguments.len(),
+        arguments.iter().map(|argument| argument.len() + 1).sum(),
+    ))
 }
 
 pub(crate) fn args_get(task: &mut Task, buffer: &mut [u8]) -> SysResult<u32> {
     let parts = task.process.arguments().iter();
-    done(pack(buffer, parts.flat_map(|argument| [argument.as_bytes(), b"\0"])))
+    done(pack(
+        buffer,
+        parts.flat_map(|argument| [argument.as_bytes(), b"\0"]),
+    ))
 }
 
 pub(crate) fn environ_sizes_get(task: &mut Task) -> SysResult<ListSizes> {
     let variables = task.process.environment();
-    let bytes = variables.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
+    let bytes = variables
+        .iter()
+        .map(|(name, value)| name.len() + value.len() + 2)
+        .sum();
     done(sizes(variables.len(), bytes))
 }
 
@@ -44,7 +58,12 @@ pub(crate) fn environ_get(task: &mut Task, buffer: &mut [u8]) -> SysResult<u32> 
     done(pack(
         buffer,
         parts.flat_map(|(name, value)| {
-            [name.as_bytes(), b"=".as_slice(), value.as_bytes(), b"\0".as_slice()]
+            [
+                name.as_bytes(),
+                b"=".as_slice(),
+                value.as_bytes(),
+                b"\0".as_slice(),
+            ]
         }),
     ))
 }

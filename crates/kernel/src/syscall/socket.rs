@@ -9,6 +9,7 @@ use super::done;
 use super::file::{clamp_data, sent};
 use crate::descriptor::{Entry, Object, OpenFile};
 use crate::task::{SysResult, Task};
+use crate::vfs::mount::Place;
 use crate::vfs::node::Result;
 
 impl Task {
@@ -19,7 +20,9 @@ impl Task {
             entry.open.file_type(),
             FileType::SocketStream | FileType::SocketDgram
         ) {
-            return Err(Errno::NotSocket);
+            // A root that nobody granted is not open but for paths.
+            let void = entry.open.place().is_ok_and(Place::is_void);
+            return Err(if void { Errno::BadFd } else { Errno::NotSocket });
         }
         self.open_file(fd, rights)
     }
@@ -50,11 +53,12 @@ pub(crate) fn sock_recv(
     let Object::Stream(stream) = &open.object else {
         return done(Err(Errno::NotConnected));
     };
-    open.blocking(stream.receive(buffer, flags, &task.waker)).map(|received| {
-        let received = received?;
-        task.process.usage.received(received.size as usize);
-        Ok(received)
-    })
+    open.blocking(stream.receive(buffer, flags, &task.waker))
+        .map(|received| {
+            let received = received?;
+            task.process.usage.received(received.size as usize);
+            Ok(received)
+        })
 }
 
 pub(crate) fn sock_send(task: &mut Task, fd: Fd, data: &[IoSlice<'_>]) -> SysResult<u32> {

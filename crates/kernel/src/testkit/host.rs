@@ -27,7 +27,12 @@ pub struct HandClock {
 impl HandClock {
     /// Lets `ns` pass.
     pub fn advance_ns(&self, ns: u64) {
-        self.passed_ns.fetch_add(ns, Ordering::Relaxed);
+        // The closure never answers `None`, so the update cannot fail.
+        let _ = self
+            .passed_ns
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |passed| {
+                Some(passed.saturating_add(ns))
+            });
     }
 
     fn passed(&self) -> u64 {
@@ -37,11 +42,11 @@ impl HandClock {
 
 impl Clock for HandClock {
     fn monotonic_ns(&self) -> u64 {
-        BOOT_NS + self.passed()
+        BOOT_NS.saturating_add(self.passed())
     }
 
     fn realtime_ns(&self) -> u64 {
-        EPOCH_NS + self.passed()
+        EPOCH_NS.saturating_add(self.passed())
     }
 
     fn resolution_ns(&self) -> u64 {

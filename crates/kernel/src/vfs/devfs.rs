@@ -26,7 +26,9 @@ impl Limited {
     fn standard(process: &Process, fd: Fd) -> Option<Arc<dyn Stream>> {
         let table = crate::lock(&process.descriptors);
         let entry = table.get(fd).ok()?;
-        let Object::Stream(stream) = &entry.open.object else { return None };
+        let Object::Stream(stream) = &entry.open.object else {
+            return None;
+        };
         let any: &dyn Any = &**stream;
         Some(Arc::new(match any.downcast_ref::<Limited>() {
             // Not one around the other: a guest could stack them until the host's stack ends.
@@ -34,12 +36,19 @@ impl Limited {
                 stream: limited.stream.clone(),
                 rights: limited.rights & entry.rights,
             },
-            None => Limited { stream: stream.clone(), rights: entry.rights },
+            None => Limited {
+                stream: stream.clone(),
+                rights: entry.rights,
+            },
         }))
     }
 
     fn allow(&self, right: Rights) -> Result<()> {
-        if self.rights.contains(right) { Ok(()) } else { Err(Errno::BadFd) }
+        if self.rights.contains(right) {
+            Ok(())
+        } else {
+            Err(Errno::BadFd)
+        }
     }
 }
 
@@ -96,12 +105,15 @@ pub(crate) struct DeviceDirectory {
     process: OnceLock<Weak<Process>>,
 }
 
-const NAMES: &[&str] =
-    &["fd", "full", "null", "random", "stderr", "stdin", "stdout", "urandom", "zero"];
+const NAMES: &[&str] = &[
+    "fd", "full", "null", "random", "stderr", "stdin", "stdout", "urandom", "zero",
+];
 
 impl DeviceDirectory {
     pub(crate) fn new() -> DeviceDirectory {
-        DeviceDirectory { process: OnceLock::new() }
+        DeviceDirectory {
+            process: OnceLock::new(),
+        }
     }
 
     /// Tells the directory whose it is, once that process is there.

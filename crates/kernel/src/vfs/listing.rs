@@ -79,7 +79,11 @@ impl Listing {
             return Ok(records.used);
         }
         // `..` has the directory's own number: what is above is not the program's business.
-        if cookie <= 1 && records.push("..", inode, FileType::Directory, OWN).is_break() {
+        if cookie <= 1
+            && records
+                .push("..", inode, FileType::Directory, OWN)
+                .is_break()
+        {
             return Ok(records.used);
         }
         let cursor = cookie.saturating_sub(OWN);
@@ -91,14 +95,27 @@ impl Listing {
             for (at, entry) in self.sorted.iter().flatten().enumerate().skip(from) {
                 let next = at as u64 + 1 + OWN;
                 let inode = (options.inode)(entry.inode);
-                if records.push(&entry.name, inode, entry.file_type, next).is_break() {
+                if records
+                    .push(&entry.name, inode, entry.file_type, next)
+                    .is_break()
+                {
                     break;
                 }
             }
         } else {
-            stream(namespace, place, cursor, &mut |name, inode, file_type, next| {
-                records.push(name, (options.inode)(inode), file_type, next.saturating_add(OWN))
-            })?;
+            stream(
+                namespace,
+                place,
+                cursor,
+                &mut |name, inode, file_type, next| {
+                    records.push(
+                        name,
+                        (options.inode)(inode),
+                        file_type,
+                        next.saturating_add(OWN),
+                    )
+                },
+            )?;
         }
         Ok(records.used)
     }
@@ -115,7 +132,9 @@ pub(crate) struct Options<'a> {
 
 impl std::fmt::Debug for Options<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Options").field("sorted", &self.sorted).finish_non_exhaustive()
+        f.debug_struct("Options")
+            .field("sorted", &self.sorted)
+            .finish_non_exhaustive()
     }
 }
 
@@ -125,12 +144,15 @@ type Visit<'v> = &'v mut dyn FnMut(&str, u64, FileType, u64) -> ControlFlow<()>;
 /// that no mount point hides.
 fn stream(namespace: &Namespace, place: &Place, cursor: u64, visit: Visit<'_>) -> Result<()> {
     if let Some(point) = place.point {
-        let first = if cursor & POINT != 0 { cursor & !POINT } else { 0 };
+        let first = if cursor & POINT != 0 {
+            cursor & !POINT
+        } else {
+            0
+        };
         if cursor == 0 || cursor & POINT != 0 {
             for (at, (name, inode)) in namespace.visible_children(point).enumerate() {
                 let next = at as u64 + 1;
-                if next > first
-                    && visit(name, inode, FileType::Directory, POINT | next).is_break()
+                if next > first && visit(name, inode, FileType::Directory, POINT | next).is_break()
                 {
                     return Ok(());
                 }
@@ -140,7 +162,9 @@ fn stream(namespace: &Namespace, place: &Place, cursor: u64, visit: Visit<'_>) -
     let cursor = if cursor & POINT != 0 { 0 } else { cursor };
     place.directory.read_dir(cursor, &mut |entry| {
         let hidden = place.point.is_some_and(|point| {
-            namespace.visible_children(point).any(|(name, _)| name == entry.name)
+            namespace
+                .visible_children(point)
+                .any(|(name, _)| name == entry.name)
         });
         if hidden {
             return ControlFlow::Continue(());
@@ -152,8 +176,16 @@ fn stream(namespace: &Namespace, place: &Place, cursor: u64, visit: Visit<'_>) -
 fn collect(namespace: &Namespace, place: &Place) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     stream(namespace, place, 0, &mut |name, inode, file_type, _next| {
-        entries.push(Entry { name: name.to_owned(), inode, file_type });
-        if entries.len() > SORTED_MAX { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        entries.push(Entry {
+            name: name.to_owned(),
+            inode,
+            file_type,
+        });
+        if entries.len() > SORTED_MAX {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     })?;
     if entries.len() > SORTED_MAX {
         return Err(Errno::Overflow);

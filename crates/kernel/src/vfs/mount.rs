@@ -63,9 +63,14 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// Whether nothing is mounted there: a directory that only leads to mounts.
+    pub(crate) fn is_void(&self) -> bool {
+        self.mount.origin == Origin::Void
+    }
+
     /// Whether it is the root of a namespace in which nobody granted one.
     pub(crate) fn is_void_root(&self) -> bool {
-        self.point == Some(ROOT) && self.mount.origin == Origin::Void
+        self.point == Some(ROOT) && self.is_void()
     }
 }
 
@@ -118,7 +123,10 @@ impl fmt::Display for MountError {
                 write!(f, "{path:?} cannot be a mount point: {reason}")
             }
             MountError::TooMany => {
-                write!(f, "more than {POINTS_MAX} mount points and directories that lead to them")
+                write!(
+                    f,
+                    "more than {POINTS_MAX} mount points and directories that lead to them"
+                )
             }
         }
     }
@@ -138,7 +146,11 @@ impl Namespace {
     /// A namespace with nothing in it yet.
     #[must_use]
     pub fn builder() -> NamespaceBuilder {
-        NamespaceBuilder { points: vec![Point::new("/".to_owned())], granted: Vec::new(), next_device: 1 }
+        NamespaceBuilder {
+            points: vec![Point::new("/".to_owned())],
+            granted: Vec::new(),
+            next_device: 1,
+        }
     }
 
     /// The mounts in the order in which they were granted; the kernel's own are left out.
@@ -150,7 +162,9 @@ impl Namespace {
 
     /// Every mount, the kernel's own included.
     pub fn mounts(&self) -> impl Iterator<Item = &Arc<Mount>> {
-        self.points.iter().filter_map(|point| point.mounted.as_ref().map(|(mount, _)| mount))
+        self.points
+            .iter()
+            .filter_map(|point| point.mounted.as_ref().map(|(mount, _)| mount))
     }
 
     /// Where the granted mounts are, in order.
@@ -190,7 +204,11 @@ impl Namespace {
                 (self.void.clone(), void)
             }
         };
-        Place { mount, directory, point: Some(point) }
+        Place {
+            mount,
+            directory,
+            point: Some(point),
+        }
     }
 
     /// The point `name` below `place`, as a place, when there is one. A point that only
@@ -202,7 +220,11 @@ impl Namespace {
             && place.mount.origin != Origin::Void
             && let Ok(Lookup::Directory(directory)) = place.directory.lookup(name)
         {
-            return Some(Place { mount: place.mount.clone(), directory, point: Some(child) });
+            return Some(Place {
+                mount: place.mount.clone(),
+                directory,
+                point: Some(child),
+            });
         }
         Some(self.place(child))
     }
@@ -236,7 +258,10 @@ impl Namespace {
                 .granted
                 .iter()
                 .find(|point| {
-                    self.points[**point].mounted.as_ref().is_some_and(|(m, _)| m.path == wanted)
+                    self.points[**point]
+                        .mounted
+                        .as_ref()
+                        .is_some_and(|(m, _)| m.path == wanted)
                 })
                 .ok_or(Errno::NoEntry)?;
             let Some((mount, directory)) = &self.points[*point].mounted else {
@@ -255,7 +280,12 @@ impl Namespace {
 
 impl Point {
     fn new(path: String) -> Point {
-        Point { path, children: BTreeMap::new(), mounted: None, system: false }
+        Point {
+            path,
+            children: BTreeMap::new(),
+            mounted: None,
+            system: false,
+        }
     }
 }
 
@@ -310,8 +340,7 @@ impl NamespaceBuilder {
 
     /// Mounts one of the kernel's own file systems, unless something was granted there.
     pub(crate) fn mount_system(&mut self, guest: &str, directory: Arc<dyn Directory>) {
-        if let Ok(point) =
-            self.insert(guest, directory, Access::ReadWrite, "holm", Origin::System)
+        if let Ok(point) = self.insert(guest, directory, Access::ReadWrite, "holm", Origin::System)
         {
             self.points[point].system = true;
         }
@@ -325,8 +354,10 @@ impl NamespaceBuilder {
         source: &str,
         origin: Origin,
     ) -> Result<PointId, MountError> {
-        let path = normal(guest)
-            .map_err(|reason| MountError::BadPath { path: guest.to_owned(), reason })?;
+        let path = normal(guest).map_err(|reason| MountError::BadPath {
+            path: guest.to_owned(),
+            reason,
+        })?;
         let mut point = ROOT;
         for name in path.split('/').filter(|name| !name.is_empty()) {
             point = match self.points[point].children.get(name) {
@@ -345,7 +376,10 @@ impl NamespaceBuilder {
             };
         }
         if let Some((by, _)) = &self.points[point].mounted {
-            return Err(MountError::Occupied { path, by: by.source.clone() });
+            return Err(MountError::Occupied {
+                path,
+                by: by.source.clone(),
+            });
         }
         let mount = Arc::new(Mount {
             device: self.next_device,
@@ -369,7 +403,11 @@ impl NamespaceBuilder {
             source: "nothing".to_owned(),
             origin: Origin::Void,
         });
-        Namespace { points: self.points, granted: self.granted, void }
+        Namespace {
+            points: self.points,
+            granted: self.granted,
+            void,
+        }
     }
 }
 
@@ -380,9 +418,13 @@ mod tests {
 
     #[test]
     fn guest_paths_have_one_form() {
-        for (given, wanted) in
-            [(".", "/"), ("/", "/"), ("data", "/data"), ("/data/", "/data"), ("./a//b/.", "/a/b")]
-        {
+        for (given, wanted) in [
+            (".", "/"),
+            ("/", "/"),
+            ("data", "/data"),
+            ("/data/", "/data"),
+            ("./a//b/.", "/a/b"),
+        ] {
             assert_eq!(normal(given).as_deref(), Ok(wanted), "{given}");
         }
         for bad in ["", "a/../b", "a\0b", &"x".repeat(256)] {
@@ -394,12 +436,22 @@ mod tests {
     fn one_point_holds_one_mount() {
         let mut builder = Namespace::builder();
         let directory = Arc::new(VoidDirectory::new(1));
-        builder.mount("/a", directory.clone(), Access::ReadOnly, "first").expect("free");
-        let error = builder.mount("a/", directory, Access::ReadOnly, "second").unwrap_err();
+        builder
+            .mount("/a", directory.clone(), Access::ReadOnly, "first")
+            .expect("free");
+        let error = builder
+            .mount("a/", directory, Access::ReadOnly, "second")
+            .unwrap_err();
         assert_eq!(
             error,
-            MountError::Occupied { path: "/a".to_owned(), by: "first".to_owned() }
+            MountError::Occupied {
+                path: "/a".to_owned(),
+                by: "first".to_owned()
+            }
         );
-        assert_eq!(error.to_string(), "two mounts claim /a: first is already there");
+        assert_eq!(
+            error.to_string(),
+            "two mounts claim /a: first is already there"
+        );
     }
 }

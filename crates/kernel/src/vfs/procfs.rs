@@ -20,7 +20,9 @@ pub(crate) struct ProcessDirectory {
 
 impl ProcessDirectory {
     pub(crate) fn new() -> ProcessDirectory {
-        ProcessDirectory { process: OnceLock::new() }
+        ProcessDirectory {
+            process: OnceLock::new(),
+        }
     }
 
     /// Tells the directory whose it is, once that process is there.
@@ -62,7 +64,9 @@ impl Synthetic for ProcessDirectory {
             return Some(Item::Symlink(own.pid().to_string()));
         }
         let process = own.find_below(Pid(name.parse().ok()?))?;
-        Some(Item::Directory(Arc::new(OneProcess { process: Arc::downgrade(&process) })))
+        Some(Item::Directory(Arc::new(OneProcess {
+            process: Arc::downgrade(&process),
+        })))
     }
 }
 
@@ -76,7 +80,9 @@ const FILES: &[&str] = &["fd", "grants", "limits", "mounts", "status"];
 
 impl Synthetic for OneProcess {
     fn inode(&self) -> u64 {
-        self.process.upgrade().map_or(0, |process| u64::from(process.pid().0) * SPAN)
+        self.process
+            .upgrade()
+            .map_or(0, |process| u64::from(process.pid().0) * SPAN)
     }
 
     fn names(&self) -> Vec<String> {
@@ -86,7 +92,9 @@ impl Synthetic for OneProcess {
     fn item(&self, name: &str) -> Option<Item> {
         let process = self.process.upgrade()?;
         Some(match name {
-            "fd" => Item::Directory(Arc::new(DescriptorList { process: self.process.clone() })),
+            "fd" => Item::Directory(Arc::new(DescriptorList {
+                process: self.process.clone(),
+            })),
             "grants" => Item::Text(grants(&process)),
             "limits" => Item::Text(limits(&process)),
             "mounts" => Item::Text(mounts(&process)),
@@ -104,11 +112,15 @@ struct DescriptorList {
 
 impl Synthetic for DescriptorList {
     fn inode(&self) -> u64 {
-        self.process.upgrade().map_or(0, |process| u64::from(process.pid().0) * SPAN + SPAN / 2)
+        self.process
+            .upgrade()
+            .map_or(0, |process| u64::from(process.pid().0) * SPAN + SPAN / 2)
     }
 
     fn names(&self) -> Vec<String> {
-        let Some(process) = self.process.upgrade() else { return Vec::new() };
+        let Some(process) = self.process.upgrade() else {
+            return Vec::new();
+        };
         let table = crate::lock(&process.descriptors);
         table.iter().map(|(fd, _)| fd.to_string()).collect()
     }
@@ -181,7 +193,12 @@ fn access(access: Access) -> &'static str {
 fn grants(process: &Process) -> String {
     let mut text = String::new();
     for mount in process.namespace().granted() {
-        line!(text, "files {} {}", mount.path.escape_debug(), access(mount.access));
+        line!(
+            text,
+            "files {} {}",
+            mount.path.escape_debug(),
+            access(mount.access)
+        );
     }
     for (name, _) in process.environment() {
         line!(text, "env {}", name.escape_debug());
@@ -198,7 +215,12 @@ fn mounts(process: &Process) -> String {
             Origin::System => "system",
             Origin::Void => "void",
         };
-        line!(text, "{} {} {origin}", mount.path.escape_debug(), access(mount.access));
+        line!(
+            text,
+            "{} {} {origin}",
+            mount.path.escape_debug(),
+            access(mount.access)
+        );
     }
     text
 }

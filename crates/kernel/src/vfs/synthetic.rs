@@ -72,7 +72,11 @@ impl<T: Synthetic> Directory for T {
         if let Item::Directory(directory) = &item {
             return directory.stat();
         }
-        let at = self.names().iter().position(|known| known == name).unwrap_or(0) as u64;
+        let at = self
+            .names()
+            .iter()
+            .position(|known| known == name)
+            .unwrap_or(0) as u64;
         let size = match &item {
             Item::Symlink(target) => target.len() as u64,
             // As in Linux's /proc: not known before it is read.
@@ -112,7 +116,9 @@ impl<T: Synthetic> Directory for T {
     ) -> Result<()> {
         let from = usize::try_from(cursor).map_err(|_| Errno::Invalid)?;
         for (at, name) in self.names().iter().enumerate().skip(from) {
-            let Some(item) = self.item(name) else { continue };
+            let Some(item) = self.item(name) else {
+                continue;
+            };
             let entry = DirEntry {
                 name,
                 inode: self.inode() + 1 + at as u64,
@@ -139,7 +145,11 @@ impl<T: Synthetic> Directory for T {
     }
 
     fn create_directory_at(&self, name: &str) -> Result<()> {
-        Err(if self.item(name).is_some() { Errno::Exist } else { Errno::NotPermitted })
+        Err(if self.item(name).is_some() {
+            Errno::Exist
+        } else {
+            Errno::NotPermitted
+        })
     }
 
     fn remove_directory_at(&self, name: &str) -> Result<()> {
@@ -189,7 +199,9 @@ impl File for TextFile {
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
-        let from = usize::try_from(offset).unwrap_or(usize::MAX).min(self.text.len());
+        let from = usize::try_from(offset)
+            .unwrap_or(usize::MAX)
+            .min(self.text.len());
         let rest = &self.text.as_bytes()[from..];
         let length = rest.len().min(buffer.len());
         buffer[..length].copy_from_slice(&rest[..length]);

@@ -40,7 +40,11 @@ impl Directory for VoidDirectory {
         Err(Errno::NoEntry)
     }
     fn open_at(&self, _name: &str, options: OpenOptions) -> Result<Opened> {
-        Err(if options.create { Errno::ReadOnly } else { Errno::NoEntry })
+        Err(if options.create {
+            Errno::ReadOnly
+        } else {
+            Errno::NoEntry
+        })
     }
     fn read_dir(
         &self,

@@ -91,7 +91,9 @@ impl<'n, 'p> Walk<'n, 'p> {
     pub(crate) fn reach_last(&mut self) -> Result<Last> {
         loop {
             let start = self.skip_slashes(self.position);
-            let end = self.path[start..].find('/').map_or(self.path.len(), |at| start + at);
+            let end = self.path[start..]
+                .find('/')
+                .map_or(self.path.len(), |at| start + at);
             let next = self.skip_slashes(end);
             let last = next == self.path.len();
             self.position = next;
@@ -108,7 +110,9 @@ impl<'n, 'p> Walk<'n, 'p> {
                 name if last => {
                     debug_assert!(!name.is_empty());
                     self.name = (start, end);
-                    return Ok(Last::Name { directory: end < self.path.len() });
+                    return Ok(Last::Name {
+                        directory: end < self.path.len(),
+                    });
                 }
                 _ => self.enter(start, end)?,
             }
@@ -145,7 +149,11 @@ impl<'n, 'p> Walk<'n, 'p> {
             self.descended = true;
             if let Some(directory) = self.place.directory.descend(&self.path[start..end]) {
                 let mount = self.place.mount.clone();
-                self.push(Place { mount, directory, point: None });
+                self.push(Place {
+                    mount,
+                    directory,
+                    point: None,
+                });
                 self.runs.push((self.above.len(), Names::Here(start, end)));
                 self.position = end + 1;
                 return Ok(());
@@ -154,7 +162,11 @@ impl<'n, 'p> Walk<'n, 'p> {
         match self.place.directory.lookup(&self.path[start..end])? {
             Lookup::Directory(directory) => {
                 let mount = self.place.mount.clone();
-                self.push(Place { mount, directory, point: None });
+                self.push(Place {
+                    mount,
+                    directory,
+                    point: None,
+                });
                 Ok(())
             }
             Lookup::Symlink(target) => {
@@ -188,7 +200,11 @@ impl<'n, 'p> Walk<'n, 'p> {
     /// Walks up to the directory that the walk came through.
     fn leave(&mut self) -> Result<()> {
         let above = self.above.pop().ok_or(Errno::NotPermitted)?;
-        if self.runs.last().is_none_or(|(depth, _)| *depth != self.above.len() + 1) {
+        if self
+            .runs
+            .last()
+            .is_none_or(|(depth, _)| *depth != self.above.len() + 1)
+        {
             self.place = above;
             return Ok(());
         }
@@ -198,14 +214,20 @@ impl<'n, 'p> Walk<'n, 'p> {
             None => String::new(),
         };
         self.place = above;
-        let Some((names, _)) = names.rsplit_once('/') else { return Ok(()) };
+        let Some((names, _)) = names.rsplit_once('/') else {
+            return Ok(());
+        };
         for name in names.split('/') {
             // They were plain directories a moment ago.
             let Lookup::Directory(directory) = self.place.directory.lookup(name)? else {
                 return Err(Errno::NoEntry);
             };
             let mount = self.place.mount.clone();
-            self.push(Place { mount, directory, point: None });
+            self.push(Place {
+                mount,
+                directory,
+                point: None,
+            });
         }
         Ok(())
     }
