@@ -143,30 +143,29 @@ type Visit<'v> = &'v mut dyn FnMut(&str, u64, FileType, u64) -> ControlFlow<()>;
 /// Lists mount points first (their cookies have the top bit), then the backend's entries
 /// that no mount point hides.
 fn stream(namespace: &Namespace, place: &Place, cursor: u64, visit: Visit<'_>) -> Result<()> {
-    if let Some(point) = place.point {
-        let first = if cursor & POINT != 0 {
-            cursor & !POINT
-        } else {
-            0
-        };
-        if cursor == 0 || cursor & POINT != 0 {
-            for (at, (name, inode)) in namespace.visible_children(point).enumerate() {
-                let next = at as u64 + 1;
-                if next > first && visit(name, inode, FileType::Directory, POINT | next).is_break()
-                {
-                    return Ok(());
-                }
+    // Which mount points are past, and where the backend goes on.
+    let (first, backend) = match cursor & POINT {
+        0 => (0, cursor),
+        _ => (cursor & !POINT, 0),
+    };
+    let points = || {
+        let point = place.point.into_iter();
+        point.flat_map(|point| namespace.visible_children(point))
+    };
+    if first > points().count() as u64 {
+        // No cookie that was ever handed out.
+        return Err(Errno::Invalid);
+    }
+    if backend == 0 {
+        for (at, (name, inode)) in points().enumerate() {
+            let next = at as u64 + 1;
+            if next > first && visit(name, inode, FileType::Directory, POINT | next).is_break() {
+                return Ok(());
             }
         }
     }
-    let cursor = if cursor & POINT != 0 { 0 } else { cursor };
-    place.directory.read_dir(cursor, &mut |entry| {
-        let hidden = place.point.is_some_and(|point| {
-            namespace
-                .visible_children(point)
-                .any(|(name, _)| name == entry.name)
-        });
-        if hidden {
+    place.directory.read_dir(backend, &mut |entry| {
+        if points().any(|(name, _)| name == entry.name) {
             return ControlFlow::Continue(());
         }
         visit(entry.name, entry.inode, entry.file_type, entry.next)
