@@ -58,8 +58,8 @@ pub enum LimitError {
     InitialTable { needed: u64 },
 }
 
-/// A size as `--memory` takes it.
-fn size(bytes: u64) -> String {
+/// A size as people read it.
+pub(crate) fn size(bytes: u64) -> String {
     match bytes {
         0 => "none".to_owned(),
         bytes if bytes.is_multiple_of(1 << 20) => format!("{}MiB", bytes >> 20),

@@ -25,7 +25,7 @@ pub enum LoadError {
     #[error("{name} changed while it was being loaded; run it again")]
     Changed { name: String },
     /// Larger than [`crate::EngineConfig::maximum_program_bytes`].
-    #[error("{name} is too large: {size} bytes, and the limit is {limit}")]
+    #[error("{name} is too large: {}, and the limit is {}", crate::limits::size(*size), crate::limits::size(*limit))]
     TooLarge { name: String, size: u64, limit: u64 },
     /// Not WebAssembly at all.
     #[error("{name} is not WebAssembly: {looks_like}")]
