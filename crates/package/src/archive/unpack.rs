@@ -174,8 +174,13 @@ fn skippable_length(bytes: &[u8]) -> Option<usize> {
         .checked_add(8)
 }
 
-/// Unpacks one frame and moves `rest` behind it. Block by block, so that a frame which unpacks
-/// without end is noticed after the first block too many.
+/// Bytes that are unpacked of a frame before they are counted.
+const STEP_BYTES: u64 = 1 << 20;
+
+/// Unpacks one frame and moves `rest` behind it. Step by step, so that a frame which unpacks
+/// without end is noticed after the first block too many. The decoder hands nothing out
+/// before its window is full, and a frame may declare one of 128 MiB: what it holds back
+/// counts too.
 fn unpack_frame(
     rest: &mut &[u8],
     unpacked: &mut Vec<u8>,
@@ -204,9 +209,18 @@ fn unpack_frame(
     };
     let started = decoder.init(&mut *rest);
     started.map_err(|error| failed(rest, &error))?;
+    // What the frame has unpacked to: as much, or up to a block in each step more.
+    let mut counted = u64::try_from(unpacked.len()).unwrap_or(u64::MAX);
     while !decoder.is_finished() {
-        let decoded = decoder.decode_blocks(&mut *rest, BlockDecodingStrategy::UptoBlocks(1));
-        decoded.map_err(|error| failed(rest, &error))?;
+        let left = budget.bytes.saturating_sub(counted).saturating_add(1);
+        let step = usize::try_from(left.min(STEP_BYTES)).unwrap_or(usize::MAX);
+        let decoded = decoder.decode_blocks(&mut *rest, BlockDecodingStrategy::UptoBytes(step));
+        if !decoded.map_err(|error| failed(rest, &error))? {
+            counted = counted.saturating_add(left.min(STEP_BYTES));
+            if counted > budget.bytes {
+                return Err(budget.exceeded(None));
+            }
+        }
         let ready = decoder.can_collect();
         unpacked
             .try_reserve(ready)

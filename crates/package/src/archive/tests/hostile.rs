@@ -208,6 +208,29 @@ fn sizes_and_headers_that_lie_are_refused() {
 }
 
 #[test]
+fn what_a_zstd_decoder_holds_back_counts() {
+    // A window of 31 MiB, and no end: only a count of what is held back refuses this before
+    // the bytes are used up.
+    let mut frame = b"\x28\xb5\x2f\xfd\x00\x77".to_vec();
+    // Blocks of 128 KiB of one byte, each of which is four bytes.
+    let block = (128_u32 << 10) << 3 | 1 << 1;
+    for _ in 0..64 {
+        frame.extend_from_slice(&block.to_le_bytes()[..3]);
+        frame.push(0);
+    }
+    let limits = ArchiveLimits {
+        unpacked_bytes: 1 << 20,
+        ratio: 1 << 20,
+        ..ArchiveLimits::default()
+    };
+    let limit = limits.unpacked_bytes;
+    let error = Archive::open(frame.clone(), &limits).expect_err("it is too large");
+    assert_eq!(error, ArchiveError::TooLarge { entry: None, limit });
+    let error = Archive::open(frame, &ArchiveLimits::default()).expect_err("it has no end");
+    assert_eq!(error, ArchiveError::Truncated { after: None });
+}
+
+#[test]
 fn zips_that_lie_are_refused() {
     let content = [b'c'; 500];
     let deflated = || ZipEntry::deflated("f", &content);
