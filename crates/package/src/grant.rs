@@ -423,18 +423,18 @@ fn quoted_for_shell(value: &str) -> Cow<'_, str> {
 }
 
 impl fmt::Display for Capability {
+    /// What is asked for, in words; names that the app's author chose are printable in it.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Directory { guest, access, .. } => write_access(formatter, guest, *access),
-            Self::Archive { archive, guest } => {
-                write!(formatter, "read the files of {archive} under {guest}")
-            }
+            Self::Archive { archive, guest } => write_archive(formatter, archive, guest),
             Self::Temporary { guest, size } => write!(
                 formatter,
-                "keep up to {} of temporary files in memory under {guest}",
-                format_size(*size)
+                "keep up to {} of temporary files in memory under {}",
+                format_size(*size),
+                printable(guest.as_str())
             ),
-            Self::Environment(name) => write!(formatter, "see the environment variable {name}"),
+            Self::Environment(name) => write_variable(formatter, name),
             Self::Listen(address) => write!(formatter, "accept connections on {address}"),
             Self::FineClock => formatter.write_str("tell time as finely as the host can"),
             Self::TerminalEscapes => formatter.write_str("send escape sequences to your terminal"),
@@ -448,6 +448,7 @@ fn write_access(
     guest: &GuestPath,
     access: Access,
 ) -> fmt::Result {
+    let guest = printable(guest.as_str());
     match access {
         Access::ReadOnly => write!(formatter, "read files under {guest}"),
         Access::ReadWrite => write!(formatter, "read and write files under {guest}"),
@@ -456,6 +457,20 @@ fn write_access(
             "read files under {guest}, and write to a copy of its own"
         ),
     }
+}
+
+fn write_archive(
+    formatter: &mut fmt::Formatter<'_>,
+    archive: &str,
+    guest: &GuestPath,
+) -> fmt::Result {
+    let (archive, guest) = (printable(archive), printable(guest.as_str()));
+    write!(formatter, "read the files of {archive} under {guest}")
+}
+
+fn write_variable(formatter: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
+    let name = printable(name);
+    write!(formatter, "see the environment variable {name}")
 }
 
 impl fmt::Display for Limit {
@@ -497,21 +512,16 @@ impl fmt::Display for Grant {
                 write_access(formatter, guest, *access)?;
                 write!(formatter, ", from {}", printable(host))
             }
-            Self::Archive { archive, guest } => write!(
-                formatter,
-                "read the files of {} under {guest}",
-                printable(archive)
-            ),
+            Self::Archive { archive, guest } => write_archive(formatter, archive, guest),
             Self::Temporary { guest, size } => Capability::Temporary {
                 guest: guest.clone(),
                 size: *size,
             }
             .fmt(formatter),
-            Self::PassVariable(name) => {
-                write!(formatter, "see the environment variable {name}")
-            }
+            Self::PassVariable(name) => write_variable(formatter, name),
             Self::SetVariable { name, .. } => {
-                write!(formatter, "see the environment variable {name}, set for it")
+                write_variable(formatter, name)?;
+                formatter.write_str(", set for it")
             }
             Self::Listen(address) => write!(formatter, "accept connections on {address}"),
             Self::Clock(ClockPrecision::Fine) => Capability::FineClock.fmt(formatter),
@@ -541,4 +551,11 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(escaped)
+}
+
+/// Text from outside as a message quotes it: printable, and not longer than a line.
+pub(crate) fn shown(text: &str) -> String {
+    let short: String = text.chars().take(60).collect();
+    let cut = if short.len() < text.len() { "…" } else { "" };
+    format!("{}{cut}", printable(&short))
 }

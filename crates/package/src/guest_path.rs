@@ -4,6 +4,8 @@ use core::fmt;
 
 use thiserror::Error;
 
+use crate::grant::shown;
+
 /// The longest guest path, in bytes: what a WASI program can name in one call on every host.
 pub const GUEST_PATH_BYTES_MAX: usize = 4096;
 
@@ -31,7 +33,7 @@ pub enum GuestPathError {
     )]
     TooLong,
     /// `..` in an absolute path, or after a name.
-    #[error("`{path}` goes up with `..`; write the path without it")]
+    #[error("`{}` goes up with `..`; write the path without it", shown(path))]
     Parent {
         /// The path as written.
         path: String,

@@ -8,6 +8,8 @@ use core::time::Duration;
 
 use thiserror::Error;
 
+use crate::grant::shown;
+
 #[cfg(test)]
 mod tests;
 
@@ -22,7 +24,7 @@ pub enum UnitError {
         expected: &'static str,
     },
     /// The text does not start with a number.
-    #[error("`{text}` does not start with a number; expected {expected}")]
+    #[error("`{}` does not start with a number; expected {expected}", shown(text))]
     NoNumber {
         /// The text as written.
         text: String,
@@ -30,7 +32,7 @@ pub enum UnitError {
         expected: &'static str,
     },
     /// A number is followed by a unit that does not exist.
-    #[error("`{unit}` is not a unit; expected {expected}")]
+    #[error("`{}` is not a unit; expected {expected}", shown(unit))]
     UnknownUnit {
         /// The unit as written.
         unit: String,
@@ -38,19 +40,25 @@ pub enum UnitError {
         expected: &'static str,
     },
     /// A duration without a unit: `30` could be seconds or milliseconds.
-    #[error("`{text}` has no unit; write {text}s for seconds or {text}ms for milliseconds")]
+    #[error(
+        "`{0}` has no unit; write {0}s for seconds or {0}ms for milliseconds",
+        shown(text)
+    )]
     MissingUnit {
         /// The text as written.
         text: String,
     },
     /// The units of a duration must go from the largest to the smallest, each once.
-    #[error("`{text}` has its units out of order; write the largest first, as in 1m30s")]
+    #[error(
+        "`{}` has its units out of order; write the largest first, as in 1m30s",
+        shown(text)
+    )]
     Order {
         /// The text as written.
         text: String,
     },
     /// A fraction that is not a whole number of bytes or nanoseconds.
-    #[error("`{text}` is not a whole number of {whole}")]
+    #[error("`{}` is not a whole number of {whole}", shown(text))]
     Fraction {
         /// The text as written.
         text: String,
@@ -58,7 +66,7 @@ pub enum UnitError {
         whole: &'static str,
     },
     /// The value does not fit 64 bits.
-    #[error("`{text}` is too large")]
+    #[error("`{}` is too large", shown(text))]
     TooLarge {
         /// The text as written.
         text: String,

@@ -5,6 +5,8 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use thiserror::Error;
 
+use super::shown;
+
 /// An address and port of the host on which connections are accepted (TCP).
 ///
 /// Written `127.0.0.1:8080`, `[::1]:8080` or `localhost:8080`, which is `127.0.0.1:8080`: a
@@ -19,7 +21,8 @@ pub struct ListenAddress(SocketAddr);
 pub enum ListenAddressError {
     /// A port alone, or a colon and a port: on which of the host's addresses is not said.
     #[error(
-        "`{text}` names no address; write 127.0.0.1:{port} to be reached from this machine only, or 0.0.0.0:{port} from everywhere"
+        "`{}` names no address; write 127.0.0.1:{port} to be reached from this machine only, or 0.0.0.0:{port} from everywhere",
+        shown(text)
     )]
     NoAddress {
         /// The text as written.
@@ -28,7 +31,7 @@ pub enum ListenAddressError {
         port: u16,
     },
     /// An address without a port.
-    #[error("`{text}` names no port; write {address}:8080")]
+    #[error("`{}` names no port; write {address}:8080", shown(text))]
     NoPort {
         /// The text as written.
         text: String,
@@ -36,7 +39,10 @@ pub enum ListenAddressError {
         address: String,
     },
     /// A name, or no address at all.
-    #[error("`{text}` is not an address and a port, such as 127.0.0.1:8080 or [::1]:8080")]
+    #[error(
+        "`{}` is not an address and a port, such as 127.0.0.1:8080 or [::1]:8080",
+        shown(text)
+    )]
     NotAnAddress {
         /// The text as written.
         text: String,

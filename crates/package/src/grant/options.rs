@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::{
-    Access, ClockPrecision, Grant, Limit, ListenAddress, ListenAddressError, TEMPORARY_GUEST,
+    Access, ClockPrecision, Grant, Limit, ListenAddress, ListenAddressError, TEMPORARY_GUEST, shown,
 };
 use crate::guest_path::{GuestPath, GuestPathError};
 use crate::units::{UnitError, parse_duration, parse_size};
@@ -86,7 +86,8 @@ pub enum OptionError {
     },
     /// A variable's name is empty or holds what no name may.
     #[error(
-        "`{name}` cannot be the name of an environment variable; write --env NAME or --env NAME=VALUE"
+        "`{}` cannot be the name of an environment variable; write --env NAME or --env NAME=VALUE",
+        shown(name)
     )]
     VariableName {
         /// The name as written.

@@ -5,12 +5,16 @@ use core::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+pub(super) use crate::grant::shown;
+
 use super::problem::{ManifestError, PROBLEMS_MAX, Problem};
 
 /// A text and the problems found in it so far.
 pub(super) struct Reader<'t> {
     text: &'t str,
     problems: Vec<Problem>,
+    /// Keys that were meant by others that are unknown, with where their table begins.
+    meant: Vec<(usize, String)>,
 }
 
 /// A table with the name it has in messages: `[app]`.
@@ -33,6 +37,7 @@ impl<'t> Reader<'t> {
         Self {
             text,
             problems: Vec::new(),
+            meant: Vec::new(),
         }
     }
 
@@ -75,7 +80,10 @@ impl<'t> Reader<'t> {
             let help = match meant {
                 Some((_, instead)) => Some(format!("write {instead}")),
                 None => nearest(name, known)
-                    .map(|nearest| format!("did you mean `{nearest}`?"))
+                    .map(|nearest| {
+                        self.meant.push((section.span.0, nearest.to_owned()));
+                        format!("did you mean `{nearest}`?")
+                    })
                     .or_else(|| Some(format!("known keys: {}", known.join(", ")))),
             };
             let message = format!("unknown key `{}` in {}", shown(name), section.name);
@@ -157,6 +165,11 @@ impl<'t> Reader<'t> {
     /// A text that must be there.
     pub(super) fn required(&mut self, section: Section<'_>, key: &str) -> Option<Found<String>> {
         if !section.table.contains_key(key) {
+            // It is there under a misspelt name, which is reported.
+            let misspelt = |(at, meant): &(usize, String)| *at == section.span.0 && meant == key;
+            if self.meant.iter().any(misspelt) {
+                return None;
+            }
             let message = format!("{} has no `{key}`", section.name);
             let span = section.span.0..section.span.1;
             self.problem(span, message, "missing here", None);
@@ -237,13 +250,6 @@ impl<'t> Reader<'t> {
         let label = format!("this is a {}", value.get_ref().type_str());
         self.problem(value.span(), message, &label, None);
     }
-}
-
-/// A name from the file as it is shown: printable, and not longer than a line.
-pub(super) fn shown(name: &str) -> String {
-    let short: String = name.chars().take(60).collect();
-    let cut = if short.len() < name.len() { "…" } else { "" };
-    format!("{}{cut}", crate::grant::printable(&short))
 }
 
 /// The known key that a person most likely meant.

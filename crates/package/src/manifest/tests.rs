@@ -195,8 +195,7 @@ fn wrong_keys_say_which_was_meant() {
         .to_string();
     assert_eq!(
         error,
-        "line 1, column 2: [app] has no `name`\n\
-         line 2, column 1: unknown key `nmae` in [app]; did you mean `name`?"
+        "line 2, column 1: unknown key `nmae` in [app]; did you mean `name`?"
     );
     check_after("[neds]", (1, 2), "neds", "did you mean `needs`?");
     check_after("[[mount]]", (1, 3), "mount", "write [[needs.mount]]");
@@ -243,6 +242,46 @@ fn wrong_keys_say_which_was_meant() {
         "\"k\\u001b\"",
         "unknown key `k\\u{1b}`",
     );
+}
+
+#[test]
+fn a_wrong_value_drives_no_terminal() {
+    let long = "@".repeat(5000);
+    for bad in [
+        "[limits]\nmemory = \"1\\u001b[2J\"",
+        "[limits]\ncpu = \"1\\u202e\"",
+        "[limits]\ncpu = \"\\u0007\"",
+        "[limits]\ncpu = \"1s1\\u0085\"",
+        "[[needs.listen]]\naddress = \"\\u001b]0;title\\u0007\"",
+        "[[needs.mount]]\nguest = \"/\\u001b/..\"",
+        &format!("[limits]\nmemory = \"1{long}\""),
+        &format!("[[needs.listen]]\naddress = \"{long}\""),
+    ] {
+        let text = format!("[app]\nname = \"a\"\nprogram = \"a.wasm\"\n{bad}");
+        let error = Manifest::parse(&text).expect_err(bad).to_string();
+        let harmful = |shown: char| shown.is_control() || shown == '\u{202e}';
+        assert!(!error.contains(harmful), "{error:?}");
+        assert!(error.len() < 400, "{} bytes of message", error.len());
+    }
+}
+
+#[test]
+fn a_need_is_asked_for_in_printable_words() {
+    let manifest = parse(
+        "[app]\nname = \"a\"\nprogram = \"a.wasm\"\n\
+         [needs]\nenv = [\"A\\u001b[1A\"]\n\
+         [[needs.mount]]\nguest = \"/data\\nand nothing else\\u202e\"\n\
+         [[needs.mount]]\nguest = \"/b\\u0007\"\narchive = \"b\\u0085.zip\"\n\
+         [needs.tmp]\nguest = \"/c\\r\"\nsize = \"1\"\n",
+    );
+    let needs = manifest.needs(&Limits::default());
+    assert_eq!(needs.len(), 4);
+    for need in needs {
+        for words in [need.to_string(), need.capability.grant(None).to_string()] {
+            let harmful = |shown: char| shown.is_control() || shown == '\u{202e}';
+            assert!(!words.contains(harmful), "{words:?}");
+        }
+    }
 }
 
 #[test]
