@@ -61,7 +61,8 @@ fn zip() -> Vec<u8> {
     encoder.write_all(&[b'x'; 300]).expect("memory takes all");
     let deflated = encoder.finish().expect("memory takes all");
     let long = vec![b'x'; 300];
-    let entries: [(&str, &[u8], &[u8], u16, u32); 4] = [
+    type Entry<'b> = (&'b str, &'b [u8], &'b [u8], u16, u32);
+    let entries: [Entry<'_>; 4] = [
         ("data/", b"", b"", 0, 0o40_755),
         ("data/stored", b"content", b"content", 0, 0o100_644),
         ("data/deflated", &deflated, &long, 8, 0o100_755),

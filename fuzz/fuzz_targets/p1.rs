@@ -1,5 +1,4 @@
-//! WASI 0.1: arbitrary calls with arbitrary memory never panic, leave what is read-only as
-//! it was, and stay within the limits.
+//! Arbitrary calls of WASI 0.1 never panic, change nothing read-only, stay within limits.
 #![no_main]
 
 use std::sync::Arc;
@@ -9,8 +8,8 @@ use holm_fuzz::Input;
 use holm_fuzz::guest::Guest;
 use holm_fuzz::tree::{child, make, write};
 use holm_kernel::abi::{Errno, Fd, Limits, Rights, Signal};
-use holm_kernel::deterministic::SeededEntropy;
-use holm_kernel::port::Clock as _;
+use holm_kernel::deterministic::{SeededEntropy, VirtualClock};
+use holm_kernel::port::Clock;
 use holm_kernel::testkit::host::{HandClock, ScriptedListener, ScriptedStream};
 use holm_kernel::testkit::model::{Tree, tree_of};
 use holm_kernel::vfs::Directory;
@@ -58,7 +57,7 @@ fn fill(root: &dyn Directory) {
 }
 
 impl System {
-    fn new(options: Options) -> System {
+    fn new(options: Options, virtual_time: bool) -> System {
         let clock = Arc::new(HandClock::default());
         let mut memories = Vec::new();
         let mut memory = || {
@@ -116,8 +115,13 @@ impl System {
             limits: LIMITS,
             ..ProcessSpec::default()
         };
+        let granted: Arc<dyn Clock> = if virtual_time {
+            Arc::new(VirtualClock::new())
+        } else {
+            clock.clone()
+        };
         let ports = Ports {
-            clock: clock.clone(),
+            clock: granted,
             entropy: Arc::new(SeededEntropy::new(1)),
         };
         let (kernel, authority) = Kernel::boot(ports, options).expect("there is randomness");
@@ -151,7 +155,7 @@ impl System {
         }
         if answer.is_pending() {
             if let Some(deadline) = task.deadline() {
-                self.clock.jump_to(deadline);
+                task.process().clock().jump_to(deadline);
                 let late = call_by_index(task, memory, index, arguments);
                 assert!(late.is_ready(), "a call waits beyond its deadline");
             }
@@ -218,9 +222,11 @@ impl System {
 fuzz_target!(|data: &[u8]| {
     let mut input = Input::new(data);
     let mut guest = Guest::default();
-    let mut system = System::new(Options {
-        sorted_directories: input.odd(),
-    });
+    let settings = input.byte();
+    let options = Options {
+        sorted_directories: settings & 1 != 0,
+    };
+    let mut system = System::new(options, settings & 2 != 0);
     for _ in 0..128 {
         if input.is_empty() {
             break;

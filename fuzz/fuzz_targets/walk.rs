@@ -1,8 +1,7 @@
-//! Paths: no walk leaves its directory or changes what is read-only, and none depends on
-//! whether a backend lets several directories be entered at once.
+//! No walk leaves its directory, changes what is read-only, or depends on a short cut.
 //!
 //! Two systems begin with the same trees and get the same calls. In one of them directories
-//! are entered name by name.
+//! are entered name by name, in the other several at once where the backend can.
 #![no_main]
 
 use std::io::IoSlice;

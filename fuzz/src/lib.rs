@@ -8,3 +8,9 @@ pub mod tree;
 pub mod way;
 
 pub use input::Input;
+
+/// Whether printing it would move a terminal's cursor or reorder its text.
+#[must_use]
+pub fn drives_terminal(shown: char) -> bool {
+    shown.is_control() || matches!(shown, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
