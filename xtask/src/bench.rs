@@ -161,28 +161,20 @@ impl Bench {
 
     /// The first run of a program, with nothing cached.
     fn cold(&self) -> Result<()> {
-        let mut programs = vec![("Go hello", self.guests.join("go/hello.wasm"), vec![])];
+        let mut programs = vec![("Go hello", self.guests.join("go/hello.wasm"), [].as_slice())];
+        // Brought by `cargo xtask guests --programs`; its library is inside the module.
         let python = self.programs.join("python/python.wasm");
-        let library = self.programs.join("python/lib");
         if python.exists() {
-            let mount = format!("{}::/lib", library.display());
-            let arguments = vec!["--dir".to_owned(), mount];
-            programs.push(("CPython 3.12 `-c pass`", python, arguments));
+            programs.push(("CPython 3.12 `-c pass`", python, ["-c", "pass"].as_slice()));
         }
-        for (name, program, mounts) in &programs {
+        for (name, program, arguments) in &programs {
             let cache = self.scratch.join("cache");
-            let script: &[&str] = if mounts.is_empty() {
-                &[]
-            } else {
-                &["-c", "pass"]
-            };
             let make = |name, binary: &Path, variable: &'static str| {
                 let mut contestant = Contestant::new(name, binary, &["run"]);
-                contestant.arguments.extend(mounts.iter().cloned());
                 contestant.arguments.push(program.display().to_string());
                 contestant
                     .arguments
-                    .extend(script.iter().map(|&argument| argument.to_owned()));
+                    .extend(arguments.iter().map(|&argument| argument.to_owned()));
                 contestant
                     .environment
                     .push((variable, cache.display().to_string()));
