@@ -1,5 +1,4 @@
-//! The watchdog: ends a process whose time is up or that was sent a signal, also when it
-//! computes and looks at nothing.
+//! The watchdog: ends a process whose time is up, or that was sent a signal.
 //!
 //! Compiled code that looks for interruptions is 20 to 70 percent slower in loops, so by
 //! default it does not. A kill then takes effect when the guest makes a system call or is
