@@ -245,7 +245,8 @@ fuzz_target!(|data: &[u8]| {
             72..=95 => system.happen(at, &mut input),
             other => {
                 let index = other % FUNCTIONS.len();
-                let arguments = guest.arguments(index, &mut input);
+                let descriptors = system.tasks[at].process().open_descriptors();
+                let arguments = guest.arguments(index, descriptors, &mut input);
                 system.call(&mut guest, at, index, arguments);
             }
         }

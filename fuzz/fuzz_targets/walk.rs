@@ -198,6 +198,12 @@ fn now<T>(answer: SysResult<T>) -> Result<T, Errno> {
     }
 }
 
+/// A descriptor that is most likely open: the lowest numbers are given first.
+fn descriptor(task: &Task, input: &mut Input<'_>) -> Fd {
+    let open = task.process().open_descriptors();
+    Fd(3 + u32::from(input.byte()) % (open + 1))
+}
+
 fn follow(input: &mut Input<'_>) -> LookupFlags {
     if input.odd() {
         LookupFlags::SYMLINK_FOLLOW
@@ -256,7 +262,7 @@ fn call(world: &mut World, input: &mut Input<'_>) -> Answer {
     world.clock.advance_ns(1);
     let task = &mut world.task;
     let which = input.byte();
-    let fd = Fd(3 + u32::from(input.byte() % 8));
+    let fd = descriptor(task, input);
     if which >= 240 {
         return match which % 4 {
             0 => now(task.fd_close(fd)).map(|()| Said::Done),
@@ -287,12 +293,12 @@ fn call(world: &mut World, input: &mut Input<'_>) -> Answer {
         }
         7 => done(task.path_filestat_set_times(fd, follow(input), &path, times(input))),
         8 | 9 => {
-            let new_fd = Fd(3 + u32::from(input.byte() % 8));
+            let new_fd = descriptor(task, input);
             let new_path = holm_fuzz::tree::path(input);
             done(task.path_rename(fd, &path, new_fd, &new_path))
         }
         10 => {
-            let new_fd = Fd(3 + u32::from(input.byte() % 8));
+            let new_fd = descriptor(task, input);
             let new_path = holm_fuzz::tree::path(input);
             done(task.path_link(fd, follow(input), &path, new_fd, &new_path))
         }

@@ -57,8 +57,14 @@ impl Guest {
     }
 
     /// Arguments of the function with this index as a program would pass them, with what
-    /// they point to put into memory: paths, vectors, subscriptions.
-    pub fn arguments(&mut self, index: usize, input: &mut Input<'_>) -> [u64; ARGUMENTS_MAX] {
+    /// they point to put into memory: paths, vectors, subscriptions. Of the descriptors
+    /// nearly all are below `descriptors`.
+    pub fn arguments(
+        &mut self,
+        index: usize,
+        descriptors: u32,
+        input: &mut Input<'_>,
+    ) -> [u64; ARGUMENTS_MAX] {
         let mut arguments = [0; ARGUMENTS_MAX];
         let mut paths_at = PATHS;
         let mut length = 0;
@@ -67,7 +73,9 @@ impl Guest {
         };
         for ((name, kind), argument) in function.parameters.iter().zip(&mut arguments) {
             *argument = match *name {
-                "fd" | "old_fd" | "new_fd" | "to" => u64::from(input.byte() % 32),
+                "fd" | "old_fd" | "new_fd" | "to" => {
+                    u64::from(u32::from(input.byte()) % (descriptors + 2))
+                }
                 "path" | "old_path" | "new_path" => {
                     let path = tree::path(input);
                     self.put(paths_at, path.as_bytes());

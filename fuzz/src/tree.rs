@@ -31,7 +31,7 @@ pub fn path(input: &mut Input<'_>) -> String {
             path.push('/');
         }
         match input.byte() % 24 {
-            0..=5 => path.push_str(".."),
+            0..=2 => path.push_str(".."),
             6 => path.push('.'),
             7 => path.push('/'),
             8 => path.push_str(&"n".repeat(255)),
