@@ -61,17 +61,36 @@ impl Task {
         call: Syscall,
         base: &OpenFile,
         path: &str,
+        act: impl FnMut(&Place, Target<'_>) -> Result<Step<T>>,
+    ) -> Result<T> {
+        self.at_to(call, changes(call), base, path, act)
+    }
+
+    /// The same; `write` says whether the call means to change something there.
+    fn at_to<T>(
+        &self,
+        call: Syscall,
+        write: bool,
+        base: &OpenFile,
+        path: &str,
         mut act: impl FnMut(&Place, Target<'_>) -> Result<Step<T>>,
     ) -> Result<T> {
         let place = base.place()?;
-        let escape = |errno| self.explain_walk(call, place, path, errno);
+        let escape = |errno| self.explain_walk(call, write, place, path, errno);
+        let missing = |end: &Place, errno| {
+            if end.mount.origin == Origin::Void && errno == Errno::NoEntry {
+                let path = self.process.namespace().absolute(place, path);
+                let cause = Cause::NothingMounted { path, write };
+                self.process.deny(cause, Some(call), errno);
+            }
+            errno
+        };
         let mut walk = Walk::new(self.process.namespace(), place.clone(), path).map_err(escape)?;
         loop {
             let last = match walk.reach_last() {
                 Ok(last) => last,
                 Err(errno) => {
-                    let errno = self.explain_end(call, place, walk.place(), path, errno);
-                    return Err(escape(errno));
+                    return Err(escape(missing(walk.place(), errno)));
                 }
             };
             let (step, directory) = match last {
@@ -90,18 +109,25 @@ impl Task {
             match step {
                 Ok(Step::Done(value)) => return Ok(value),
                 Ok(Step::Follow(text)) => walk.follow(&text, directory).map_err(escape)?,
-                Err(errno) => return Err(self.explain_end(call, place, walk.place(), path, errno)),
+                Err(errno) => return Err(missing(walk.place(), errno)),
             }
         }
     }
 
     /// Notes a refusal on the way: a path that leads out of its directory.
-    fn explain_walk(&self, call: Syscall, base: &Place, path: &str, errno: Errno) -> Errno {
+    fn explain_walk(
+        &self,
+        call: Syscall,
+        write: bool,
+        base: &Place,
+        path: &str,
+        errno: Errno,
+    ) -> Errno {
         if errno == Errno::NotPermitted {
             let path = path.to_owned();
             let cause = if base.is_void_root() {
                 // Nothing is above it either: a program that climbs there found nothing.
-                Cause::NothingMounted { path, write: false }
+                Cause::NothingMounted { path, write }
             } else {
                 Cause::Escape {
                     mount: base.mount.path.clone(),
@@ -109,26 +135,6 @@ impl Task {
                 }
             };
             self.process.deny(cause, Some(call), errno);
-        }
-        errno
-    }
-
-    /// Notes a refusal at the end of a walk: nothing is mounted there.
-    fn explain_end(
-        &self,
-        call: Syscall,
-        base: &Place,
-        end: &Place,
-        path: &str,
-        errno: Errno,
-    ) -> Errno {
-        if end.mount.origin == Origin::Void && errno == Errno::NoEntry {
-            let path = self.process.namespace().absolute(base, path);
-            self.process.deny(
-                Cause::NothingMounted { path, write: false },
-                Some(call),
-                errno,
-            );
         }
         errno
     }
@@ -173,6 +179,18 @@ impl Task {
         self.process.deny(cause, Some(call), Errno::ReadOnly);
         Err(Errno::ReadOnly)
     }
+}
+
+/// Whether a call is there to make something. Removing what is not there, or setting its
+/// times, has found out no more than that.
+fn changes(call: Syscall) -> bool {
+    matches!(
+        call,
+        Syscall::PathCreateDirectory
+            | Syscall::PathLink
+            | Syscall::PathRename
+            | Syscall::PathSymlink
+    )
 }
 
 /// Stat of a name, following it when it is a symbolic link and `follow` says so.
@@ -339,7 +357,7 @@ pub(crate) fn path_symlink(
     // A program cannot use an absolute link, but a program of the host that finds it could
     // be led astray by it.
     if target_text.starts_with('/') {
-        let errno = task.explain_walk(call, base.place()?, target_text, Errno::NotPermitted);
+        let errno = task.explain_walk(call, true, base.place()?, target_text, Errno::NotPermitted);
         return done(Err(errno));
     }
     done(task.at(call, &base, path, |place, target| match target {
@@ -528,7 +546,7 @@ pub(crate) fn path_open(
         flags,
     };
     Poll::Ready(
-        task.at(Syscall::PathOpen, &base, path, |place, target| {
+        task.at_to(Syscall::PathOpen, create, &base, path, |place, target| {
             open_target(task, place, target, path, &request)
         })
         .and_then(|entry| task.install(entry)),

@@ -1,7 +1,8 @@
 //! Listings: the state of reading a directory, and its records.
 //!
 //! Cookies: 0 is the start, 1 follows `.`, 2 follows `..`; from there on a cookie is the
-//! backend's position plus 2, or in a system with sorted directories an index plus 2.
+//! position plus 2: of a mount point, then of the backend, or in a system with sorted
+//! directories an index.
 
 use std::ops::ControlFlow;
 
@@ -28,8 +29,6 @@ struct Entry {
 const SORTED_MAX: usize = 1 << 20;
 
 const OWN: u64 = 2;
-/// Cookies of mount points, which no backend knows, have this bit.
-const POINT: u64 = 1 << 63;
 
 /// Fills a buffer with records; the last one is cut when it does not fit.
 struct Records<'a> {
@@ -140,35 +139,27 @@ impl std::fmt::Debug for Options<'_> {
 
 type Visit<'v> = &'v mut dyn FnMut(&str, u64, FileType, u64) -> ControlFlow<()>;
 
-/// Lists mount points first (their cookies have the top bit), then the backend's entries
-/// that no mount point hides.
+/// Lists mount points first, at positions from 1 on, then the backend's entries that no mount
+/// point hides, at the backend's positions behind those. A namespace does not change, so
+/// neither does their number. All 64 bits of a position are the backend's to use.
 fn stream(namespace: &Namespace, place: &Place, cursor: u64, visit: Visit<'_>) -> Result<()> {
-    // Which mount points are past, and where the backend goes on.
-    let (first, backend) = match cursor & POINT {
-        0 => (0, cursor),
-        _ => (cursor & !POINT, 0),
-    };
     let points = || {
         let point = place.point.into_iter();
         point.flat_map(|point| namespace.visible_children(point))
     };
-    if first > points().count() as u64 {
-        // No cookie that was ever handed out.
-        return Err(Errno::Invalid);
-    }
-    if backend == 0 {
-        for (at, (name, inode)) in points().enumerate() {
-            let next = at as u64 + 1;
-            if next > first && visit(name, inode, FileType::Directory, POINT | next).is_break() {
-                return Ok(());
-            }
+    let count = points().count() as u64;
+    for (next, (name, inode)) in (1..).zip(points()) {
+        if next > cursor && visit(name, inode, FileType::Directory, next).is_break() {
+            return Ok(());
         }
     }
+    let backend = cursor.saturating_sub(count);
     place.directory.read_dir(backend, &mut |entry| {
         if points().any(|(name, _)| name == entry.name) {
             return ControlFlow::Continue(());
         }
-        visit(entry.name, entry.inode, entry.file_type, entry.next)
+        let next = entry.next.saturating_add(count);
+        visit(entry.name, entry.inode, entry.file_type, next)
     })
 }
 

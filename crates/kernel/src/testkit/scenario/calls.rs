@@ -285,11 +285,6 @@ fn listing(task: &Task, answer: SysResult<u32>, buffer: &[u8]) -> String {
                 _ => "",
             };
             let next = u64::from_le_bytes(next);
-            // A cookie of a mount point: its number is all that says something.
-            let next = match next.checked_sub(1 << 63) {
-                Some(point) => format!("m{point}"),
-                None => next.to_string(),
-            };
             words.push(format!("{}{mark}>{next}", String::from_utf8_lossy(name)));
             left = rest;
         }
@@ -413,15 +408,7 @@ fn fd_transfer(task: &mut Task, fd: Fd, name: &str, words: &mut Words<'_>) -> Pa
         "fd_prestat_dir_name" => task.fd_prestat_dir_name(fd, &mut buffer),
         "fd_read" => task.fd_read(fd, &mut buffer),
         "fd_readdir" => {
-            // `m3` is the cookie of a mount point.
-            let word = words.next()?;
-            let point = word
-                .strip_prefix('m')
-                .and_then(|point| point.parse::<u64>().ok());
-            let cookie = match point {
-                Some(point) => (1 << 63) | point,
-                None => number(word)?,
-            };
+            let cookie = words.number()?;
             let answer = task.fd_readdir(fd, &mut buffer, cookie);
             return Ok(listing(task, answer, &buffer));
         }
