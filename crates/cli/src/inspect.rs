@@ -13,7 +13,7 @@ use crate::run::not_runnable;
 pub(crate) fn run(options: &InspectOptions) -> Result<u8, CommandError> {
     let engine = Engine::new(EngineConfig::default()).map_err(CommandError::failed)?;
     let program = engine.open(&options.program).map_err(not_runnable)?;
-    let bytes = program.bytes().map_err(not_runnable)?;
+    let bytes = program.module_or_component().map_err(not_runnable)?;
     let inspection = inspect(bytes).map_err(|error| {
         CommandError::new(
             exit::NOT_RUNNABLE,

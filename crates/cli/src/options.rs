@@ -37,16 +37,15 @@ pub(crate) enum Command {
     128+N ended by signal N, 1 anything else."
 )]
 pub(crate) struct RunOptions {
-    /// The program (.wasm, .wat) or the app's folder
-    #[arg(value_name = "PROGRAM")]
-    pub(crate) program: PathBuf,
-    /// The program's arguments
+    /// The program (.wasm, .wat) or the app's folder, then the program's arguments
+    // One list: whatever follows the program's name is the program's, options included.
     #[arg(
-        value_name = "ARGS",
-        trailing_var_arg = true,
-        allow_hyphen_values = true
+        value_names = ["PROGRAM", "ARGS"],
+        num_args = 1..,
+        required = true,
+        trailing_var_arg = true
     )]
-    pub(crate) arguments: Vec<OsString>,
+    pub(crate) command: Vec<OsString>,
 
     #[command(flatten)]
     pub(crate) grant: GrantOptions,

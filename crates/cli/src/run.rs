@@ -1,5 +1,6 @@
 //! `holm run`.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -19,10 +20,14 @@ use crate::trace::Tracer;
 use crate::{ask, cache, exit, grants, report, stats, trap};
 
 pub(crate) fn run(options: RunOptions) -> Result<u8, CommandError> {
-    let app = App::open(&options.program)?;
+    let Some((program, arguments)) = options.command.split_first() else {
+        return Err(CommandError::usage("there is no program to run"));
+    };
+    let program_path = Path::new(program);
+    let app = App::open(program_path)?;
     let path = app
         .as_ref()
-        .map_or_else(|| options.program.clone(), App::program);
+        .map_or_else(|| program_path.to_owned(), App::program);
     let system = System::new(SystemOptions {
         engine: cache::engine_config(options.no_cache, options.see.coredump.is_some()),
         seed: options.grant.seed,
@@ -47,7 +52,7 @@ pub(crate) fn run(options: RunOptions) -> Result<u8, CommandError> {
     };
 
     let mut command = system.command(&name(&options, app.as_ref(), &path));
-    let arguments = arguments(&options, app.as_ref())?;
+    let arguments = all_arguments(arguments, app.as_ref())?;
     match &options.invoke {
         Some(export) => drop(command.invoke(export, &arguments)),
         None => drop(command.args(&arguments)),
@@ -124,9 +129,10 @@ fn name(options: &RunOptions, app: Option<&App>, path: &Path) -> String {
     )
 }
 
-fn arguments(options: &RunOptions, app: Option<&App>) -> Result<Vec<String>, CommandError> {
+/// The app's own arguments, then those that the person gives.
+fn all_arguments(given: &[OsString], app: Option<&App>) -> Result<Vec<String>, CommandError> {
     let mut arguments = app.map_or_else(Vec::new, |app| app.manifest.app.args.clone());
-    for (at, argument) in options.arguments.iter().enumerate() {
+    for (at, argument) in given.iter().enumerate() {
         let text = argument.to_str().ok_or_else(|| {
             CommandError::usage(format_args!(
                 "argument {} ({:?}) is not UTF-8, which WASI programs cannot receive",

@@ -94,6 +94,7 @@ impl Program {
         };
         let content = Content::new(name, source)?;
         program.content.get_or_init(|| content);
+        program.bytes()?;
         Ok(program)
     }
 
@@ -128,6 +129,17 @@ impl Program {
     /// [`LoadError`] when the file cannot be read, has changed since it was opened, or is plainly
     /// not a WebAssembly module. That it is not malformed further on is not checked here.
     pub fn bytes(&self) -> Result<&[u8], LoadError> {
+        let bytes = self.module_or_component()?;
+        look_at(&self.name, bytes)?;
+        Ok(bytes)
+    }
+
+    /// The same for what is only to be looked at: a component has bytes too.
+    ///
+    /// # Errors
+    ///
+    /// As [`Program::bytes`], but for a component.
+    pub fn module_or_component(&self) -> Result<&[u8], LoadError> {
         let content = self.content()?;
         Ok(content.converted.as_deref().unwrap_or(&content.source))
     }
@@ -216,8 +228,11 @@ impl Content {
         } else {
             None
         };
-        look_at(name, converted.as_deref().unwrap_or(&source))?;
-        Ok(Content { source, converted })
+        match look_at(name, converted.as_deref().unwrap_or(&source)) {
+            // Not to be run, but to be inspected.
+            Ok(()) | Err(LoadError::Component { .. }) => Ok(Content { source, converted }),
+            Err(error) => Err(error),
+        }
     }
 }
 
