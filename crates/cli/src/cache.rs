@@ -71,8 +71,12 @@ pub(crate) fn run(options: &CacheOptions) -> Result<u8, CommandError> {
                 // The lowest priority; a host that refuses it has its reasons.
                 let _ = rustix::process::setpriority_process(None, 19);
             }
-            let program = engine.open(program).map_err(run::not_runnable)?;
-            engine.optimise(&program).map_err(run::not_runnable)?;
+            let program = engine
+                .open(program)
+                .map_err(|error| run::not_runnable(&error))?;
+            engine
+                .optimise(&program)
+                .map_err(|error| run::not_runnable(&error))?;
         }
     }
     Ok(0)

@@ -69,7 +69,9 @@ impl CommandError {
 pub(crate) fn shown(text: &str) -> String {
     text.chars()
         .flat_map(|c| {
-            let escaped = c.is_control();
+            // What turns the direction of text around can make one path look like another.
+            let turns = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+            let escaped = c.is_control() || turns;
             escaped
                 .then(|| c.escape_default())
                 .into_iter()

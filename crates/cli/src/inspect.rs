@@ -12,8 +12,12 @@ use crate::run::not_runnable;
 
 pub(crate) fn run(options: &InspectOptions) -> Result<u8, CommandError> {
     let engine = Engine::new(EngineConfig::default()).map_err(CommandError::failed)?;
-    let program = engine.open(&options.program).map_err(not_runnable)?;
-    let bytes = program.module_or_component().map_err(not_runnable)?;
+    let program = engine
+        .open(&options.program)
+        .map_err(|error| not_runnable(&error))?;
+    let bytes = program
+        .module_or_component()
+        .map_err(|error| not_runnable(&error))?;
     let inspection = inspect(bytes).map_err(|error| {
         CommandError::new(
             exit::NOT_RUNNABLE,
@@ -103,6 +107,11 @@ fn print(name: &str, inspection: &Inspection) {
             DebugInformation::External(place) => format!("elsewhere: {place}"),
         },
     );
+    lists(inspection);
+}
+
+/// What it asks for, imports, exports and holds, each as a list.
+fn lists(inspection: &Inspection) {
     show!("\nWill ask for:");
     for ask in &inspection.asks {
         show!("  {:<28} {}", ask.capability, shown(&summary(&ask.imports)));

@@ -20,8 +20,11 @@ use crate::trace::Tracer;
 use crate::{ask, cache, exit, grants, report, stats, trap};
 
 pub(crate) fn run(options: RunOptions) -> Result<u8, CommandError> {
-    let Some((program, arguments)) = options.command.split_first() else {
-        return Err(CommandError::usage("there is no program to run"));
+    let program = options.command.split_first();
+    let Some((program, arguments)) = program.filter(|(program, _)| !program.is_empty()) else {
+        return Err(CommandError::usage(
+            "there is no program to run: its name is empty",
+        ));
     };
     let program_path = Path::new(program);
     let app = App::open(program_path)?;
@@ -33,7 +36,7 @@ pub(crate) fn run(options: RunOptions) -> Result<u8, CommandError> {
         seed: options.grant.seed,
     })
     .map_err(CommandError::failed)?;
-    let program = system.open(&path).map_err(not_runnable)?;
+    let program = system.open(&path).map_err(|error| not_runnable(&error))?;
     let mut given = grants::given(&options.grant, &options.limit)?;
     let lock = match &app {
         Some(app) => ask::settle(
@@ -43,7 +46,7 @@ pub(crate) fn run(options: RunOptions) -> Result<u8, CommandError> {
                 program
                     .digest()
                     .map(|digest| digest.to_string())
-                    .map_err(not_runnable)
+                    .map_err(|error| not_runnable(&error))
             },
             &mut given,
             options.grant.grant_needs,
@@ -232,8 +235,8 @@ impl Run {
     }
 }
 
-pub(crate) fn not_runnable(error: LoadError) -> CommandError {
-    let code = match &error {
+pub(crate) fn not_runnable(error: &LoadError) -> CommandError {
+    let code = match error {
         LoadError::NotFound { .. } => exit::NOT_FOUND,
         _ => exit::NOT_RUNNABLE,
     };
