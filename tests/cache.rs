@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use crate::support::{Done, Folder, HANGS, Running, guest, holm, run};
+use crate::support::{Done, Folder, HANGS, Running, holm, run};
 
 /// A place for a cache: Holm makes the folder, for its user alone.
 struct Cache {
