@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::command::{self, cargo};
+use crate::command::cargo;
 use crate::guests;
 use crate::sessions::{self, Surroundings};
 use crate::workspace::Workspace;
@@ -39,7 +39,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
 
 fn run_sessions() -> Result<usize> {
     let workspace = Workspace::load()?;
-    command::run(cargo().args(["build", "--quiet", "--package", "holm-cli"]))?;
+    // `target/debug/holm` is what `cargo test` built for the end-to-end tests. Built by itself
+    // it would have other features of shared dependencies, and the engine be compiled again.
     let commands = sessions::run(&Surroundings {
         holm: workspace.target.join("debug/holm"),
         guests: workspace.target.join("guests"),
