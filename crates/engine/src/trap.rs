@@ -246,7 +246,7 @@ fn words(trap: Trap) -> (TrapKind, &'static str, Option<&'static str>) {
         ),
         Trap::IntegerOverflow => (
             Kind::IntegerOverflow,
-            "computed an integer that does not fit (the smallest divided by -1, or too large a number converted)",
+            "computed an integer that does not fit (the smallest integer divided by -1, or too large a number converted)",
             None,
         ),
         Trap::IntegerDivisionByZero => (Kind::DivisionByZero, "divided an integer by zero", None),
