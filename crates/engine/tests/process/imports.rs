@@ -198,7 +198,7 @@ fn a_memory_above_the_limit_is_refused_and_noted() {
         };
         let words = error.to_string();
         assert!(
-            words.contains("6553600") && words.contains("1048576"),
+            words.contains("6553600 bytes") && words.contains("1MiB"),
             "{words}"
         );
         assert_eq!(process.denials().len(), 1);
