@@ -78,6 +78,8 @@ fn fuzz(folder: &Path, host: &str, target: &str, seconds: u32) -> Result<()> {
         .arg(format!("corpus/{target}"))
         .arg(format!("-artifact_prefix=artifacts/{target}-"))
         .arg(format!("-max_total_time={seconds}"))
+        // Findings and a last line of figures, not each new input.
+        .args(["-verbosity=0", "-print_final_stats=1"])
         .args(["-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1"]);
     // Seeds are committed; what fuzzing finds is kept apart, in `corpus`.
     if folder.join("seeds").join(target).is_dir() {
