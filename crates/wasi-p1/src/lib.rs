@@ -23,13 +23,15 @@
 mod decode;
 mod dispatch;
 pub mod functions;
+mod inputs;
 mod layout;
 mod memory;
 mod table;
 mod vectors;
 
 pub use dispatch::call_by_index;
-pub use memory::{GuestMemory, Span};
+pub use inputs::{Input, VECTOR_SIZE, VECTORS_MAX, inputs};
+pub use memory::{Filled, GuestMemory, Span};
 pub use table::{ARGUMENTS_MAX, FUNCTIONS, Function, MODULE, ValueKind, index_of};
 
 use std::task::Poll;

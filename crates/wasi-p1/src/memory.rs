@@ -1,8 +1,27 @@
 //! The guest's linear memory as the translation sees it: checked ranges of bytes.
 
 use std::io::IoSlice;
+use std::task::Poll;
 
-use holm_abi::Errno;
+use holm_abi::{Errno, Received};
+
+/// What a call answers that fills a buffer.
+pub trait Filled {
+    /// How many bytes from the buffer's start it filled.
+    fn filled(&self) -> usize;
+}
+
+impl Filled for u32 {
+    fn filled(&self) -> usize {
+        *self as usize
+    }
+}
+
+impl Filled for Received {
+    fn filled(&self) -> usize {
+        self.size as usize
+    }
+}
 
 /// A range of a guest's memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,17 +67,19 @@ pub trait GuestMemory {
     /// `EFAULT` when the range is not inside the memory.
     fn with<R>(&self, at: u32, length: u32, see: impl FnOnce(&[u8]) -> R) -> Result<R, Errno>;
 
-    /// Lends a range for writing.
+    /// Lends a range for a call of the kernel to fill, whose answer says how much of it was:
+    /// a memory that lends a copy writes back no more than that.
     ///
     /// # Errors
     ///
-    /// `EFAULT` when the range is not inside the memory.
-    fn with_mut<R>(
+    /// `EFAULT` when the range is not inside the memory, `ENOMEM` when a copy of it would be
+    /// larger than the host allows; then `fill` is not called.
+    fn receive<R: Filled>(
         &mut self,
         at: u32,
         length: u32,
-        fill: impl FnOnce(&mut [u8]) -> R,
-    ) -> Result<R, Errno>;
+        fill: impl FnOnce(&mut [u8]) -> Poll<Result<R, Errno>>,
+    ) -> Poll<Result<R, Errno>>;
 
     /// Lends several ranges for reading, at most [`IOV_MAX`](holm_abi::IOV_MAX) of them.
     ///
@@ -116,7 +137,12 @@ impl GuestMemory for [u8] {
     #[inline]
     fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), Errno> {
         let length = u32::try_from(bytes.len()).map_err(|_| Errno::Fault)?;
-        self.with_mut(at, length, |range| range.copy_from_slice(bytes))
+        match self.get_mut(bounds(at, length)?) {
+            Some(range) => range.copy_from_slice(bytes),
+            None if length == 0 => {}
+            None => return Err(Errno::Fault),
+        }
+        Ok(())
     }
 
     #[inline]
@@ -125,16 +151,16 @@ impl GuestMemory for [u8] {
     }
 
     #[inline]
-    fn with_mut<R>(
+    fn receive<R: Filled>(
         &mut self,
         at: u32,
         length: u32,
-        fill: impl FnOnce(&mut [u8]) -> R,
-    ) -> Result<R, Errno> {
+        fill: impl FnOnce(&mut [u8]) -> Poll<Result<R, Errno>>,
+    ) -> Poll<Result<R, Errno>> {
         match self.get_mut(bounds(at, length)?) {
-            Some(range) => Ok(fill(range)),
-            None if length == 0 => Ok(fill(&mut [])),
-            None => Err(Errno::Fault),
+            Some(range) => fill(range),
+            None if length == 0 => fill(&mut []),
+            None => Poll::Ready(Err(Errno::Fault)),
         }
     }
 
@@ -158,6 +184,7 @@ mod tests {
     use holm_abi::Errno;
 
     use super::{GuestMemory, Span};
+    use std::task::Poll;
 
     #[test]
     fn ranges_outside_are_faults() {
@@ -181,7 +208,12 @@ mod tests {
         let memory = memory.as_mut_slice();
         assert_eq!(memory.check(u32::MAX, 0), Ok(()));
         assert_eq!(memory.with(4096, 0, <[u8]>::len), Ok(0));
-        assert_eq!(memory.with_mut(4096, 0, |bytes| bytes.len()), Ok(0));
+        assert_eq!(memory.write(4096, &[]), Ok(()));
+        let nothing: Poll<Result<u32, Errno>> = memory.receive(4096, 0, |bytes| {
+            assert!(bytes.is_empty());
+            Poll::Ready(Ok(0))
+        });
+        assert_eq!(nothing, Poll::Ready(Ok(0)));
     }
 
     #[test]

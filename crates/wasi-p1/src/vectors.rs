@@ -58,7 +58,7 @@ pub(crate) fn scatter<M: GuestMemory + ?Sized>(
 ) -> Poll<Result<u32, Errno>> {
     if count == 1 {
         let span = clamp(first(memory, vectors)?, memory)?;
-        return memory.with_mut(span.at, span.length, |bytes| read(bytes, 0))?;
+        return memory.receive(span.at, span.length, |bytes| read(bytes, 0));
     }
     let mut inline = [Span::default(); SPANS_INLINE];
     let mut spill = Vec::new();
@@ -69,7 +69,7 @@ pub(crate) fn scatter<M: GuestMemory + ?Sized>(
     }
     let mut done: u32 = 0;
     for span in spans {
-        match memory.with_mut(span.at, span.length, |bytes| read(bytes, done))? {
+        match memory.receive(span.at, span.length, |bytes| read(bytes, done)) {
             Poll::Ready(Ok(count)) => {
                 done = done.saturating_add(count);
                 if count < span.length {

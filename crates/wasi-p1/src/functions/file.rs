@@ -103,9 +103,9 @@ pub fn fd_prestat_dir_name<M: GuestMemory + ?Sized>(
 ) -> Answer {
     let fd = decode::fd(fd);
     ready!(
-        memory.with_mut(path.cast_unsigned(), path_len.cast_unsigned(), |buffer| {
+        memory.receive(path.cast_unsigned(), path_len.cast_unsigned(), |buffer| {
             task.fd_prestat_dir_name(fd, buffer)
-        })?
+        })
     )?;
     Poll::Ready(Ok(()))
 }
@@ -123,10 +123,10 @@ pub fn fd_readdir<M: GuestMemory + ?Sized>(
 ) -> Answer {
     memory.check(bufused.cast_unsigned(), 4)?;
     let (fd, cookie) = (decode::fd(fd), cookie.cast_unsigned());
-    let used = ready!(memory.with_mut(
-        buf.cast_unsigned(),
-        buf_len.cast_unsigned(),
-        |buffer| { task.fd_readdir(fd, buffer, cookie) }
-    )?)?;
+    let used = ready!(
+        memory.receive(buf.cast_unsigned(), buf_len.cast_unsigned(), |buffer| {
+            task.fd_readdir(fd, buffer, cookie)
+        })
+    )?;
     Poll::Ready(memory.write(bufused.cast_unsigned(), &used.to_le_bytes()))
 }

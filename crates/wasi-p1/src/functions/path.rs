@@ -148,11 +148,11 @@ pub fn path_readlink<M: GuestMemory + ?Sized>(
     memory.check(bufused.cast_unsigned(), 4)?;
     // The buffer may overlap the path, so the path is copied; it is `PATH_MAX` at most.
     let path = decode::with_path(memory, path, path_len, str::to_owned)?;
-    let used = ready!(memory.with_mut(
-        buf.cast_unsigned(),
-        buf_len.cast_unsigned(),
-        |buffer| { task.path_readlink(decode::fd(fd), &path, buffer) }
-    )?)?;
+    let used = ready!(
+        memory.receive(buf.cast_unsigned(), buf_len.cast_unsigned(), |buffer| {
+            task.path_readlink(decode::fd(fd), &path, buffer)
+        })
+    )?;
     Poll::Ready(memory.write(bufused.cast_unsigned(), &used.to_le_bytes()))
 }
 

@@ -82,13 +82,9 @@ fn wait<M: GuestMemory + ?Sized>(
         }
     })?;
     let due = ready!(task.poll_oneoff(subscriptions, events))?;
-    let events = events.get(..due as usize).unwrap_or(events);
-    let size = u32::try_from(events.len() * EVENT_SIZE).map_err(|_| Errno::Invalid)?;
-    memory.with_mut(target, size, |bytes| {
-        let (records, _) = bytes.as_chunks_mut::<EVENT_SIZE>();
-        for (record, event) in records.iter_mut().zip(events) {
-            *record = layout::event(event);
-        }
-    })?;
+    for (at, event) in events.iter().take(due as usize).enumerate() {
+        let offset = u32::try_from(at * EVENT_SIZE).map_err(|_| Errno::Invalid)?;
+        memory.write(target + offset, &layout::event(event))?;
+    }
     Poll::Ready(Ok(due))
 }

@@ -116,7 +116,7 @@ pub fn random_get<M: GuestMemory + ?Sized>(
     memory.check(at, left)?;
     loop {
         let chunk = left.min(RANDOM_CHUNK);
-        let filled = ready!(memory.with_mut(at, chunk, |buffer| task.random_get(buffer))?)?;
+        let filled = ready!(memory.receive(at, chunk, |buffer| task.random_get(buffer)))?;
         if chunk > 0 && filled == 0 {
             return Poll::Ready(Err(Errno::Io));
         }
@@ -154,17 +154,20 @@ fn write_list<M: GuestMemory + ?Sized>(
     let (mut pointer, target) = (pointers.cast_unsigned(), target.cast_unsigned());
     let pointers_size = sizes.count.checked_mul(4).ok_or(Errno::Fault)?;
     memory.check(pointer, pointers_size)?;
-    let used = ready!(memory.with_mut(target, sizes.bytes, fetch)?)?.min(sizes.bytes);
-    let mut start = 0;
-    for _ in 0..sizes.count {
+    let mut starts = Vec::new();
+    ready!(memory.receive(target, sizes.bytes, |buffer| {
+        let used = ready!(fetch(buffer))?;
+        let text = buffer.get(..used as usize).unwrap_or(buffer);
+        let ends = text.iter().enumerate().filter(|(_, byte)| **byte == 0);
+        starts = std::iter::once(0)
+            .chain(ends.map(|(at, _)| at + 1))
+            .collect();
+        Poll::Ready(Ok(used))
+    }))?;
+    for start in starts.into_iter().take(sizes.count as usize) {
+        let start = u32::try_from(start).map_err(|_| Errno::Fault)?;
         memory.write(pointer, &(target + start).to_le_bytes())?;
         pointer += 4;
-        let length = memory.with(target + start, used - start, |rest| {
-            rest.iter().position(|byte| *byte == 0)
-        })?;
-        // A guest whose two arrays overlap has lost its own NULs.
-        let length = length.and_then(|length| u32::try_from(length).ok());
-        start = length.map_or(used, |length| start + length + 1);
     }
     Poll::Ready(Ok(()))
 }

@@ -95,7 +95,7 @@ fn receive_one<M: GuestMemory + ?Sized>(
     span: Span,
     receive: impl FnOnce(&mut [u8]) -> Poll<Result<Received, Errno>>,
 ) -> Poll<Result<Received, Errno>> {
-    memory.with_mut(span.at, span.length, receive)?
+    memory.receive(span.at, span.length, receive)
 }
 
 /// One receive for all the ranges, through a buffer of the host: two receives would take
