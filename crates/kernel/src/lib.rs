@@ -32,6 +32,7 @@ pub mod task;
 #[cfg(any(test, feature = "testkit"))]
 pub mod testkit;
 pub mod trace;
+pub mod tty;
 pub mod vfs;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -47,6 +48,7 @@ pub use process::{
 };
 pub use task::{SysResult, Task};
 pub use trace::{Answer, Argument, Observer, TraceEvent};
+pub use tty::{TtyMaster, TtyOptions, TtySize, TtySlave, Typed, tty};
 pub use vfs::mount::{Access, Mount, MountError, Namespace, NamespaceBuilder, Origin};
 
 /// Locks, also when a thread panicked while it held the lock: every critical section of

@@ -41,13 +41,13 @@ pub fn pipe() -> (Arc<PipeReader>, Arc<PipeWriter>) {
     )
 }
 
-fn register(wakers: &mut Vec<Waker>, waker: &Waker) {
+pub(crate) fn register(wakers: &mut Vec<Waker>, waker: &Waker) {
     if !wakers.iter().any(|known| known.will_wake(waker)) {
         wakers.push(waker.clone());
     }
 }
 
-fn wake(wakers: Vec<Waker>) {
+pub(crate) fn wake(wakers: Vec<Waker>) {
     for waker in wakers {
         waker.wake();
     }
