@@ -1,0 +1,266 @@
+//! Orders of the page to the kernel, and their answers.
+//!
+//! An order is JSON, with bytes behind it where it says so; so is an answer: either
+//! `{"ok": …}` or `{"error": {"kind", "message"}}`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What the page may ask for.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Order {
+    /// Mounts something into the system.
+    Mount {
+        /// Absolute path.
+        path: String,
+        /// What.
+        source: Source,
+    },
+    /// Takes a mount out of the system; processes that were given it keep it.
+    Unmount {
+        /// Its path.
+        path: String,
+    },
+    /// Lists the mounts.
+    Mounts,
+    /// Starts the process through which the page itself looks at the files; the last one
+    /// ends. Answers a [`Files`].
+    Files,
+    /// Starts a process. Answers a [`Spawned`].
+    Spawn(Box<Spawn>),
+    /// Says that the guest of a task has ended by itself.
+    End {
+        /// The task.
+        task: u32,
+        /// How.
+        how: End,
+    },
+    /// Kills a process and everything below it.
+    Kill {
+        /// The process.
+        pid: u32,
+        /// Number of the signal.
+        signal: u32,
+    },
+    /// Lists the processes.
+    Processes,
+    /// The page takes more bytes of a stream.
+    Credit {
+        /// The stream.
+        stream: u32,
+        /// How many more.
+        bytes: usize,
+    },
+    /// Gives the bytes behind the order to a stream.
+    Give {
+        /// The stream.
+        stream: u32,
+    },
+    /// Ends the page's side of a stream.
+    Close {
+        /// The stream.
+        stream: u32,
+    },
+}
+
+/// What is mounted.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// A file system in memory of up to so many bytes.
+    Memory {
+        /// Its quota.
+        bytes: u64,
+    },
+    /// Another source, with changes kept in memory.
+    Copy {
+        /// The source.
+        of: Box<Source>,
+        /// Most bytes of changes.
+        bytes: u64,
+    },
+}
+
+/// A process to start.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Spawn {
+    /// Its name, argument 0.
+    pub name: String,
+    /// Its arguments without its name.
+    pub arguments: Vec<String>,
+    /// Its environment.
+    pub environment: BTreeMap<String, String>,
+    /// What it is granted, as options of `holm run`.
+    pub grants: Vec<String>,
+    /// Its three standard streams.
+    pub stdio: [Stdio; 3],
+    /// How its calls are traced.
+    pub trace: Option<TraceFormat>,
+}
+
+/// Where a standard stream leads.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stdio {
+    /// Nowhere: it is closed.
+    #[default]
+    Null,
+    /// To the page.
+    Pipe,
+    /// To a terminal of the system.
+    Terminal(u32),
+}
+
+/// How a trace is written.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum TraceFormat {
+    /// A line of text for each call.
+    Text,
+    /// A line of JSON for each call.
+    Json,
+}
+
+/// How a guest ended by itself.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum End {
+    /// Its entry returned.
+    Returned,
+    /// It trapped.
+    Trapped,
+    /// It could not be started, or its worker was lost.
+    Lost,
+}
+
+/// A process that was started.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Spawned {
+    /// Its id.
+    pub pid: u32,
+    /// The number by which its guest makes calls.
+    pub task: u32,
+    /// Numbers of the page's ends of its standard streams.
+    pub streams: [Option<u32>; 3],
+    /// Most bytes of its memory; `None` when it has no limit of its own.
+    pub memory_bytes: Option<u64>,
+    /// What its worker may answer by itself; `None` when each call must reach the kernel.
+    pub local: Option<Local>,
+}
+
+/// What a guest's worker knows of its process.
+#[derive(Debug, Serialize)]
+pub struct Local {
+    /// Its arguments, its name first.
+    pub arguments: Vec<String>,
+    /// Its environment as `NAME=value`.
+    pub environment: Vec<String>,
+}
+
+/// The process by which the page looks at the files.
+#[derive(Debug, Serialize)]
+pub struct Files {
+    /// The number by which calls are made for it.
+    pub task: u32,
+}
+
+/// What a process used.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProcessUsage {
+    /// System calls.
+    pub calls: u64,
+    /// Bytes read from descriptors.
+    pub bytes_in: u64,
+    /// Bytes written to descriptors.
+    pub bytes_out: u64,
+    /// Bytes of memory now.
+    pub memory: u64,
+    /// Most bytes of memory at one time.
+    pub memory_peak: u64,
+    /// Open descriptors.
+    pub descriptors: u32,
+}
+
+/// A process as it is listed.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProcessInfo {
+    /// Its id.
+    pub pid: u32,
+    /// Its parent's.
+    pub parent: Option<u32>,
+    /// Its name.
+    pub name: String,
+    /// Its arguments without its name.
+    pub args: Vec<String>,
+    /// `running` or `waiting`.
+    pub state: &'static str,
+    /// The function in which it waits.
+    pub waits_in: Option<&'static str>,
+    /// Its grants as options.
+    pub grants: Vec<String>,
+    /// What it used.
+    pub usage: ProcessUsage,
+    /// Seconds since it started.
+    pub age: f64,
+}
+
+/// A mount as it is listed.
+#[derive(Debug, Serialize)]
+pub struct MountInfo {
+    /// Its path.
+    pub path: String,
+    /// Where its files come from.
+    pub source: String,
+    /// `ro` or `rw`.
+    pub access: &'static str,
+}
+
+/// Why an order was not carried out.
+#[derive(Debug, Serialize)]
+pub struct Refusal {
+    /// Which kind of failure, for programs.
+    pub kind: &'static str,
+    /// What went wrong and what to do, for people.
+    pub message: String,
+}
+
+impl Refusal {
+    pub(crate) fn new(kind: &'static str, message: impl std::fmt::Display) -> Refusal {
+        Refusal {
+            kind,
+            message: message.to_string(),
+        }
+    }
+}
+
+/// An answer.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// Done.
+    Ok(Reply),
+    /// Not done.
+    Error(Refusal),
+}
+
+/// What a carried-out order answers.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Reply {
+    /// Nothing but that it was done.
+    Done(()),
+    /// Of [`Order::Spawn`].
+    Spawned(Box<Spawned>),
+    /// Of [`Order::Files`].
+    Files(Files),
+    /// Of [`Order::Processes`].
+    Processes(Vec<ProcessInfo>),
+    /// Of [`Order::Mounts`].
+    Mounts(Vec<MountInfo>),
+}

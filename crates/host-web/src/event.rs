@@ -1,0 +1,64 @@
+//! What the kernel tells the page, beside the answers to its orders.
+
+use serde::Serialize;
+
+use crate::control::ProcessUsage;
+
+/// Something that happened. Bytes that belong to it travel beside it.
+#[derive(Debug, Serialize)]
+#[serde(tag = "on", rename_all = "kebab-case")]
+pub enum Event {
+    /// A process wrote to a stream; its bytes follow.
+    Output {
+        /// The stream's number.
+        stream: u32,
+    },
+    /// A stream has no writer any more, and all of it was told.
+    Closed {
+        /// The stream's number.
+        stream: u32,
+    },
+    /// What was given to a stream has been taken, and more may be given.
+    Taken {
+        /// The stream's number.
+        stream: u32,
+    },
+    /// Nobody reads the stream any more.
+    Broken {
+        /// The stream's number.
+        stream: u32,
+    },
+    /// A process has ended.
+    Ended(Ended),
+    /// Lines of a process's trace follow, each with its newline.
+    Trace {
+        /// The process.
+        pid: u32,
+    },
+}
+
+/// How a process ended.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ended {
+    /// The process.
+    pub pid: u32,
+    /// The number by which its guest makes calls.
+    pub task: u32,
+    /// Exit code as a shell shows it.
+    pub code: u32,
+    /// Name of the signal that ended it.
+    pub signal: Option<&'static str>,
+    /// Whether its guest computes on, for all that is known: it was killed between two calls.
+    pub computing: bool,
+    /// What was refused to it, in sentences.
+    pub refusals: Vec<String>,
+    /// What it used.
+    pub usage: ProcessUsage,
+}
+
+/// Who is told.
+pub trait Outside: std::fmt::Debug + Send {
+    /// Passes an event on, with the bytes that belong to it.
+    fn tell(&self, event: &Event, bytes: &[u8]);
+}

@@ -1,0 +1,378 @@
+//! The machine: a kernel with the guests' tasks, the page's streams, and who waits for what.
+
+mod orders;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+
+use holm_abi::{ExitStatus, Signal, Syscall};
+use holm_kernel::{Authority, Interrupt, Kernel, Options, Ports, Process, Task};
+use holm_wasi_p1::{FUNCTIONS, call_by_index};
+
+use crate::control::ProcessUsage;
+use crate::event::{Ended, Event, Outside};
+use crate::mounts::Mounts;
+use crate::ready::{ReadyQueue, Token};
+use crate::streams::Streams;
+use crate::wire::{OUTCOME_CONTINUE, OUTCOME_LEAVE, RemoteMemory, Reply, Request};
+
+/// Exit code of a guest that could not be started, as the shells have it.
+const CANNOT_START: u32 = 126;
+/// Exit code of a trap, as the native host has it.
+const TRAPPED: u32 = 134;
+
+/// What became of a system call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Called {
+    /// The reply is ready.
+    Answered,
+    /// It waits; the reply comes from [`Machine::turn`].
+    Waits,
+    /// There is no such task: its process is gone.
+    Gone,
+}
+
+/// A guest's thread.
+#[derive(Debug)]
+struct Guest {
+    task: Task,
+    /// The request that waits.
+    waiting: Option<Vec<u8>>,
+    /// Whether the end was told.
+    ended: bool,
+    /// Bytes of the guest's memory at its last call.
+    memory_bytes: u64,
+    /// Grants as options, for listings.
+    grants: Vec<String>,
+}
+
+/// A kernel in a worker.
+#[derive(Debug)]
+pub struct Machine {
+    kernel: Arc<Kernel>,
+    authority: Authority,
+    outside: Box<dyn Outside>,
+    ready: Arc<ReadyQueue>,
+    guests: BTreeMap<u32, Guest>,
+    next_guest: u32,
+    streams: Streams,
+    mounts: Mounts,
+    /// The task by which the page looks at the files.
+    files: Option<u32>,
+    reply: Reply,
+    seeded: bool,
+}
+
+/// Ends what computes: the machine is told, and tells the page.
+#[derive(Debug)]
+struct KillSwitch(Waker);
+
+impl Interrupt for KillSwitch {
+    fn interrupt(&self) {
+        self.0.wake_by_ref();
+    }
+}
+
+impl Machine {
+    /// A machine with a kernel of its own.
+    ///
+    /// # Errors
+    ///
+    /// `EIO` when the host has no randomness.
+    pub fn boot(
+        ports: Ports,
+        seeded: bool,
+        outside: Box<dyn Outside>,
+    ) -> Result<Machine, holm_abi::Errno> {
+        let options = Options {
+            sorted_directories: seeded,
+        };
+        let (kernel, authority) = Kernel::boot(ports, options)?;
+        Ok(Machine {
+            kernel,
+            authority,
+            outside,
+            ready: Arc::new(ReadyQueue::default()),
+            guests: BTreeMap::new(),
+            next_guest: 1,
+            streams: Streams::default(),
+            mounts: Mounts::default(),
+            files: None,
+            reply: Reply::default(),
+            seeded,
+        })
+    }
+
+    fn add_guest(&mut self, process: Arc<Process>, grants: Vec<String>) -> u32 {
+        let number = self.next_guest;
+        self.next_guest += 1;
+        let switch = KillSwitch(self.ready.waker(Token::Killed(number)));
+        process.set_interrupt(Arc::new(switch));
+        let guest = Guest {
+            task: Task::new(process, self.ready.waker(Token::Task(number))),
+            waiting: None,
+            ended: false,
+            memory_bytes: 0,
+            grants,
+        };
+        self.guests.insert(number, guest);
+        number
+    }
+
+    /// Makes the system call that `request` describes for a task. The reply, when there is
+    /// one, is [`Machine::reply`].
+    pub fn call(&mut self, number: u32, request: &[u8]) -> Called {
+        let Some(guest) = self.guests.get_mut(&number) else {
+            return Called::Gone;
+        };
+        if guest.waiting.is_some() {
+            // One thread makes one call at a time; this one is no guest's side of ours.
+            guest.task.process().kill(Signal::Kill);
+            return Called::Waits;
+        }
+        match perform(guest, request, &mut self.reply) {
+            Poll::Ready(()) => {
+                let over = guest.task.process().status().is_some();
+                if over {
+                    self.note_end(number, false);
+                }
+                Called::Answered
+            }
+            Poll::Pending => {
+                guest.waiting = Some(request.to_vec());
+                Called::Waits
+            }
+        }
+    }
+
+    /// The reply of the last call.
+    #[must_use]
+    pub fn reply(&mut self) -> &mut Reply {
+        &mut self.reply
+    }
+
+    /// Does what has become possible; answers the task whose call was completed, with its
+    /// reply in [`Machine::reply`], or `None` when nothing is left to do now.
+    pub fn turn(&mut self) -> Option<u32> {
+        loop {
+            while let Some(token) = self.ready.pop() {
+                match token {
+                    Token::Task(number) => {
+                        if self.retry(number) {
+                            return Some(number);
+                        }
+                    }
+                    Token::Stream(number) => self.streams.turn(number, &*self.outside),
+                    Token::Killed(number) => {
+                        let waits = self
+                            .guests
+                            .get(&number)
+                            .is_some_and(|g| g.waiting.is_some());
+                        if let Some(guest) = self.guests.get(&number) {
+                            let process = guest.task.process();
+                            let signal = process.signaled().unwrap_or(Signal::Kill);
+                            process.end(ExitStatus::Signaled(signal));
+                        }
+                        self.note_end(number, !waits);
+                    }
+                }
+            }
+            if !self.expire() {
+                return None;
+            }
+        }
+    }
+
+    /// Wakes the tasks whose time has come; answers whether there were any.
+    fn expire(&mut self) -> bool {
+        let now_ns = self.kernel.clock().monotonic_ns();
+        let mut due = false;
+        for (number, guest) in &self.guests {
+            if guest.ended {
+                continue;
+            }
+            let process = guest.task.process();
+            let ends = process
+                .started_ns()
+                .saturating_add(process.limits().wall_ns);
+            if ends <= now_ns {
+                process.kill(Signal::Alarm);
+                due = true;
+            }
+            let waited = guest
+                .waiting
+                .is_some()
+                .then(|| guest.task.deadline())
+                .flatten();
+            if let Some(deadline) = waited
+                && (process.clock().monotonic_ns() >= deadline || process.clock().jump_to(deadline))
+            {
+                self.ready.waker(Token::Task(*number)).wake();
+                due = true;
+            }
+        }
+        due
+    }
+
+    /// Nanoseconds until [`Machine::turn`] is to be called again; `None` is when somebody
+    /// asks.
+    #[must_use]
+    pub fn wait_ns(&self) -> Option<u64> {
+        if !self.ready.is_empty() {
+            return Some(0);
+        }
+        let deadline = self.deadline()?;
+        Some(deadline.saturating_sub(self.kernel.clock().monotonic_ns()))
+    }
+
+    fn deadline(&self) -> Option<u64> {
+        let deadlines = self
+            .guests
+            .values()
+            .filter(|guest| !guest.ended)
+            .flat_map(|guest| {
+                let process = guest.task.process();
+                let limit = process.limits().wall_ns;
+                let end = (limit != u64::MAX).then(|| process.started_ns().saturating_add(limit));
+                let wait = guest
+                    .waiting
+                    .is_some()
+                    .then(|| guest.task.deadline())
+                    .flatten();
+                [end, wait]
+            });
+        deadlines.flatten().min()
+    }
+
+    /// Makes a call that waited again; answers whether it is complete.
+    fn retry(&mut self, number: u32) -> bool {
+        let Some(guest) = self.guests.get_mut(&number) else {
+            return false;
+        };
+        let Some(request) = guest.waiting.take() else {
+            return false;
+        };
+        match perform(guest, &request, &mut self.reply) {
+            Poll::Ready(()) => {
+                if guest.task.process().status().is_some() {
+                    self.note_end(number, false);
+                }
+                true
+            }
+            Poll::Pending => {
+                guest.waiting = Some(request);
+                false
+            }
+        }
+    }
+
+    /// Tells the page of an end, once.
+    fn note_end(&mut self, number: u32, computing: bool) {
+        let Some(guest) = self.guests.get_mut(&number).filter(|guest| !guest.ended) else {
+            return;
+        };
+        let process = guest.task.process().clone();
+        let Some(status) = process.status() else {
+            return;
+        };
+        guest.ended = true;
+        process.shrink_memory(guest.memory_bytes);
+        if self.files == Some(number) {
+            return;
+        }
+        let (code, signal) = match status {
+            ExitStatus::Exited(code) => (code, None),
+            ExitStatus::Signaled(signal) => {
+                (128 + u32::from(signal.posix_number()), Some(signal.name()))
+            }
+            ExitStatus::Trapped => (TRAPPED, None),
+        };
+        let ended = Ended {
+            pid: process.pid().0,
+            task: number,
+            code,
+            signal,
+            computing,
+            refusals: Vec::new(),
+            usage: usage(&process),
+        };
+        self.outside.tell(&Event::Ended(ended), &[]);
+    }
+}
+
+/// Makes a call; `Pending` when it waits.
+fn perform(guest: &mut Guest, request: &[u8], reply: &mut Reply) -> Poll<()> {
+    let process = guest.task.process().clone();
+    let Ok(request) = Request::parse(request) else {
+        process.kill(Signal::Kill);
+        reply.clear();
+        reply.finish(OUTCOME_LEAVE, None);
+        return Poll::Ready(());
+    };
+    account(guest, &process, request.memory_bytes());
+    let over = |process: &Process| process.signaled().is_some() || process.status().is_some();
+    if over(&process) {
+        reply.clear();
+        reply.finish(OUTCOME_LEAVE, None);
+        return Poll::Ready(());
+    }
+    let mut memory = RemoteMemory::new(&request, reply);
+    let answer = call_by_index(
+        &mut guest.task,
+        &mut memory,
+        request.function,
+        request.arguments,
+    );
+    let outcome = if over(&process) {
+        OUTCOME_LEAVE
+    } else {
+        OUTCOME_CONTINUE
+    };
+    match answer {
+        Poll::Pending if outcome == OUTCOME_CONTINUE => Poll::Pending,
+        answer => {
+            let errno = match answer {
+                Poll::Ready(Err(errno)) => Some(errno),
+                _ => None,
+            };
+            reply.finish(outcome, errno);
+            Poll::Ready(())
+        }
+    }
+}
+
+/// Counts what the guest's memory has grown by. Its engine enforces the limit; one that lets
+/// it grow beyond is stopped here.
+fn account(guest: &mut Guest, process: &Process, bytes: u64) {
+    if bytes == guest.memory_bytes {
+        return;
+    }
+    if bytes > guest.memory_bytes {
+        if !process.grow_memory(bytes - guest.memory_bytes) {
+            process.kill(Signal::Kill);
+            return;
+        }
+    } else {
+        process.shrink_memory(guest.memory_bytes - bytes);
+    }
+    guest.memory_bytes = bytes;
+}
+
+fn usage(process: &Process) -> ProcessUsage {
+    let usage = process.usage();
+    ProcessUsage {
+        calls: Syscall::ALL.iter().map(|call| usage.calls(*call)).sum(),
+        bytes_in: usage.bytes_in(),
+        bytes_out: usage.bytes_out(),
+        memory: usage.memory_bytes(),
+        memory_peak: usage.memory_peak_bytes(),
+        descriptors: process.open_descriptors(),
+    }
+}
+
+/// Name of the function that a request asks for.
+fn function_name(request: &[u8]) -> Option<&'static str> {
+    let number = Request::parse(request).ok()?.function;
+    FUNCTIONS.get(number).map(|function| function.name)
+}

@@ -1,0 +1,277 @@
+//! Carrying out what the page orders.
+
+use std::sync::Arc;
+
+use holm_abi::{ExitStatus, Pid, Signal};
+use holm_kernel::vfs::{Directory, Stream};
+use holm_kernel::{Access, ProcessSpec, StandardStreams, pipe};
+
+use super::{CANNOT_START, Machine, function_name, usage};
+use crate::control::{
+    Answer, End, Files, Local, MountInfo, Order, ProcessInfo, Refusal, Reply, Source, Spawn,
+    Spawned, Stdio,
+};
+use crate::grants;
+use crate::mounts::{SystemMount, absolute, copy, memory};
+
+/// Most guests at one time.
+const GUESTS_MAX: usize = 1024;
+
+impl Machine {
+    /// Carries an order out; `bytes` are those behind it.
+    pub fn order(&mut self, order: &[u8], bytes: Vec<u8>) -> Answer {
+        let order: Order = match serde_json::from_slice(order) {
+            Ok(order) => order,
+            Err(error) => {
+                return Answer::Error(Refusal::new(
+                    "protocol",
+                    format_args!("the kernel does not know this order: {error}"),
+                ));
+            }
+        };
+        match self.carry_out(order, bytes) {
+            Ok(reply) => Answer::Ok(reply),
+            Err(refusal) => Answer::Error(refusal),
+        }
+    }
+
+    fn carry_out(&mut self, order: Order, bytes: Vec<u8>) -> Result<Reply, Refusal> {
+        match order {
+            Order::Mount { path, source } => self.mount(&path, source)?,
+            Order::Unmount { path } => {
+                if !self.mounts.remove(&absolute(&path)) {
+                    return Err(Refusal::new(
+                        "mount",
+                        format_args!("nothing is mounted at {path}"),
+                    ));
+                }
+            }
+            Order::Mounts => return Ok(Reply::Mounts(self.list_mounts())),
+            Order::Files => return self.open_files().map(Reply::Files),
+            Order::Spawn(spawn) => {
+                return self
+                    .spawn(*spawn)
+                    .map(|spawned| Reply::Spawned(Box::new(spawned)));
+            }
+            Order::End { task, how } => self.guest_ended(task, how),
+            Order::Kill { pid, signal } => {
+                let signal = Signal::from_raw(signal).unwrap_or(Signal::Kill);
+                if let Some(process) = self.kernel.process(Pid(pid)) {
+                    process.kill(signal);
+                }
+            }
+            Order::Processes => return Ok(Reply::Processes(self.list_processes())),
+            Order::Credit { stream, bytes } => self.streams.credit(stream, bytes),
+            Order::Give { stream } => self
+                .streams
+                .give(stream, bytes)
+                .map_err(|errno| Refusal::new("stream", errno.words()))?,
+            Order::Close { stream } => self.streams.close(stream),
+        }
+        Ok(Reply::Done(()))
+    }
+
+    fn mount(&mut self, path: &str, source: Source) -> Result<(), Refusal> {
+        let (directory, access, source) = self.open(source)?;
+        self.mounts
+            .add(SystemMount {
+                path: absolute(path),
+                directory,
+                access,
+                source,
+            })
+            .map_err(|error| Refusal::new("mount", error))
+    }
+
+    fn open(&mut self, source: Source) -> Result<(Arc<dyn Directory>, Access, String), Refusal> {
+        let clock = self.kernel.clock();
+        Ok(match source {
+            Source::Memory { bytes } => {
+                (memory(clock, bytes), Access::ReadWrite, "memory".to_owned())
+            }
+            Source::Copy { of, bytes } => {
+                let (lower, _, source) = self.open(*of)?;
+                let clock = self.kernel.clock();
+                let source = format!("{source} (a copy)");
+                (copy(clock, lower, bytes), Access::ReadWrite, source)
+            }
+        })
+    }
+
+    fn list_mounts(&self) -> Vec<MountInfo> {
+        let mounts = self.mounts.iter().map(|mount| MountInfo {
+            path: mount.path.clone(),
+            source: mount.source.clone(),
+            access: match mount.access {
+                Access::ReadOnly => "ro",
+                Access::ReadWrite => "rw",
+            },
+        });
+        mounts.collect()
+    }
+
+    /// The page looks at the files as a process that was granted all of them, so that it
+    /// sees what a program would see.
+    fn open_files(&mut self) -> Result<Files, Refusal> {
+        let namespace = self
+            .mounts
+            .namespace(self.kernel.clock())
+            .map_err(|error| Refusal::new("mount", error))?;
+        let spec = ProcessSpec {
+            program: "files".to_owned(),
+            namespace,
+            ..ProcessSpec::default()
+        };
+        let process = self
+            .kernel
+            .spawn(&self.authority, spec)
+            .map_err(|error| Refusal::new("spawn", error))?;
+        let task = self.add_guest(process, Vec::new());
+        if let Some(last) = self.files.replace(task)
+            && let Some(guest) = self.guests.remove(&last)
+        {
+            guest.task.process().end(ExitStatus::Exited(0));
+        }
+        Ok(Files { task })
+    }
+
+    fn spawn(&mut self, spawn: Spawn) -> Result<Spawned, Refusal> {
+        if self.guests.len() >= GUESTS_MAX {
+            return Err(Refusal::new(
+                "spawn",
+                format_args!("{GUESTS_MAX} programs run already; wait until one has ended"),
+            ));
+        }
+        let mut arguments = vec![spawn.name.clone()];
+        arguments.extend(spawn.arguments);
+        let mut spec = ProcessSpec {
+            program: spawn.name,
+            arguments,
+            environment: spawn.environment.into_iter().collect(),
+            ..ProcessSpec::default()
+        };
+        let given =
+            grants::parse(&spawn.grants).map_err(|message| Refusal::new("grant", message))?;
+        grants::hold(&mut spec, &given, &self.mounts, self.kernel.clock())
+            .map_err(|message| Refusal::new("grant", message))?;
+        let streams = self.standard_streams(&mut spec, spawn.stdio)?;
+        let local = (!self.seeded && spec.observer.is_none() && spec.clock.is_none()).then(|| {
+            let environment = spec.environment.iter();
+            Local {
+                arguments: spec.arguments.clone(),
+                environment: environment
+                    .map(|(name, value)| format!("{name}={value}"))
+                    .collect(),
+            }
+        });
+        let memory_bytes = spec.limits.memory_bytes;
+        let process = self
+            .kernel
+            .spawn(&self.authority, spec)
+            .map_err(|error| Refusal::new("spawn", error));
+        let process = match process {
+            Ok(process) => process,
+            Err(refusal) => {
+                for stream in streams.into_iter().flatten() {
+                    self.streams.close(stream);
+                }
+                return Err(refusal);
+            }
+        };
+        let pid = process.pid().0;
+        let options = given.allowed().iter().map(|grant| grant.to_option());
+        let task = self.add_guest(process, options.collect());
+        Ok(Spawned {
+            pid,
+            task,
+            streams,
+            memory_bytes: (memory_bytes < 4 << 30).then_some(memory_bytes),
+            local,
+        })
+    }
+
+    fn standard_streams(
+        &mut self,
+        spec: &mut ProcessSpec,
+        stdio: [Stdio; 3],
+    ) -> Result<[Option<u32>; 3], Refusal> {
+        let mut numbers = [None; 3];
+        let mut ends: [Option<Arc<dyn Stream>>; 3] = [None, None, None];
+        for (at, stdio) in stdio.into_iter().enumerate() {
+            match stdio {
+                Stdio::Null => {}
+                Stdio::Pipe => {
+                    let (reader, writer) = pipe();
+                    if at == 0 {
+                        numbers[at] = Some(self.streams.inwards(&self.ready, writer));
+                        ends[at] = Some(reader);
+                    } else {
+                        numbers[at] = Some(self.streams.outwards(&self.ready, reader));
+                        ends[at] = Some(writer);
+                    }
+                }
+                Stdio::Terminal(number) => {
+                    return Err(Refusal::new(
+                        "terminal",
+                        format_args!("there is no terminal {number}"),
+                    ));
+                }
+            }
+        }
+        let [stdin, stdout, stderr] = ends;
+        spec.streams = StandardStreams {
+            stdin,
+            stdout,
+            stderr,
+        };
+        Ok(numbers)
+    }
+
+    /// The guest's own end, told by its worker.
+    fn guest_ended(&mut self, task: u32, how: End) {
+        if let Some(guest) = self.guests.get(&task) {
+            let process = guest.task.process();
+            process.end(match (how, process.signaled()) {
+                (_, Some(signal)) => ExitStatus::Signaled(signal),
+                (End::Returned, None) => ExitStatus::Exited(0),
+                (End::Trapped, None) => ExitStatus::Trapped,
+                (End::Lost, None) => ExitStatus::Exited(CANNOT_START),
+            });
+        }
+        self.note_end(task, false);
+        self.guests.remove(&task);
+    }
+
+    fn list_processes(&self) -> Vec<ProcessInfo> {
+        let now = self.kernel.clock().monotonic_ns();
+        let shown = self
+            .guests
+            .iter()
+            .filter(|(task, guest)| !guest.ended && self.files != Some(**task));
+        let infos = shown.map(|(_, guest)| {
+            let process = guest.task.process();
+            let waits_in = guest.waiting.as_deref().and_then(function_name);
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "seconds are shown to a few digits"
+            )]
+            let age = now.saturating_sub(process.started_ns()) as f64 / 1e9;
+            ProcessInfo {
+                pid: process.pid().0,
+                parent: process.parent().map(|pid| pid.0),
+                name: process.program().to_owned(),
+                args: process.arguments().iter().skip(1).cloned().collect(),
+                state: if guest.waiting.is_some() {
+                    "waiting"
+                } else {
+                    "running"
+                },
+                waits_in,
+                grants: guest.grants.clone(),
+                usage: usage(process),
+                age,
+            }
+        });
+        infos.collect()
+    }
+}
