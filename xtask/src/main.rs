@@ -21,6 +21,7 @@ mod sessions;
 mod test;
 mod tidy;
 mod wasm_target;
+mod web;
 mod workspace;
 
 use std::process::ExitCode;
@@ -90,6 +91,12 @@ const TASKS: &[Task] = &[
         arguments: "run [--only startup|cold|calls]",
         about: "measure side by side with native code and with wasmtime, where installed",
         run: bench::run,
+    },
+    Task {
+        name: "web",
+        arguments: "COMMAND",
+        about: "the npm package: build, check, test, serve, pack, generate",
+        run: web::run,
     },
     Task {
         name: "ci",

@@ -1,0 +1,89 @@
+// The project's own guests, byte for byte as natively: tests/guests.json, and what `holm run` did.
+
+const MESSAGES = /^holm: /m;
+/** What a hint proposes speaks of the host's own folders. */
+const HINT = / To allow (it|more): .*/;
+
+/** Natively, the guest's own standard error comes before what Holm says of it. */
+function split(stderr) {
+  const at = stderr.search(MESSAGES);
+  const own = at < 0 ? stderr : stderr.slice(0, at);
+  const messages = at < 0 ? [] : stderr.slice(at).split("\n");
+  return {
+    own,
+    refusals: messages
+      .filter((line) => line.startsWith("holm: refused: "))
+      .map((line) => line.slice("holm: refused: ".length).replace(HINT, "")),
+    trap: messages.find((line) => line.startsWith("holm: the program trapped: "))?.slice(27),
+  };
+}
+
+/** The options of `holm run` as this package takes them. */
+function translate(one) {
+  const options = { name: undefined, args: one.arguments ?? [], env: {}, grants: [] };
+  const given = [...(one.options ?? [])];
+  while (given.length > 0) {
+    const [option, value] = given.splice(0, 2);
+    if (option === "--env") {
+      const at = value.indexOf("=");
+      options.env[value.slice(0, at)] = value.slice(at + 1);
+    } else if (option === "--argv0") {
+      options.name = value;
+    } else if (option === "--invoke") {
+      options.invoke = value;
+    } else if (option === "--dir") {
+      options.grants.push(`--dir /${value}`);
+    } else {
+      options.grants.push(`${option} ${value}`);
+    }
+  }
+  options.name ??= `${one.name.split("/")[1]}.wasm`;
+  return options;
+}
+
+async function check(t, one) {
+  const native = await t.native(one.name);
+  const holm = await t.boot({ mounts: { "/d": { memory: "64MiB" } } });
+  const program = await t.guest(one.name);
+  const run = () => holm.run(program, { ...translate(one), input: one.stdin ?? "" });
+  if (native.code === 126) {
+    await t.assert.rejects(run(), [one.stderr]);
+    return;
+  }
+  const done = await run();
+  const wanted = split(native.stderr ?? "");
+  // An invoked function's results are printed by the command line.
+  const stdout = done.stdout + done.results.map((result) => `${result}\n`).join("");
+  if (native.stdout !== null) {
+    t.assert.equal(stdout, native.stdout, "standard output");
+  } else {
+    const { is, has } = one.stdout;
+    t.assert.ok(is === undefined ? stdout.includes(has) : stdout === is, stdout);
+  }
+  if (native.stderr !== null) {
+    t.assert.equal(done.stderr, wanted.own, "standard error");
+  }
+  t.assert.equal(done.code, native.code, `exit code; standard error: ${done.stderr}`);
+  t.assert.equal(
+    done.refusals.map((refusal) => refusal.replace(HINT, "")),
+    wanted.refusals,
+    "refusals",
+  );
+  t.assert.equal(done.trap?.message, wanted.trap, "the trap's words");
+}
+
+const inBrowser = typeof location !== "undefined";
+const table = inBrowser
+  ? await (await fetch("/table/guests.json")).json()
+  : JSON.parse(
+      await (await import("node:fs/promises")).readFile(
+        new URL("../../../tests/guests.json", import.meta.url),
+        "utf8",
+      ),
+    );
+
+export default table.map((one) => ({
+  name: one.name,
+  timeout: 60_000,
+  run: (t) => check(t, one),
+}));

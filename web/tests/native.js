@@ -1,0 +1,74 @@
+// Runs the project's guests natively, so that every other host can be held to the very same.
+
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const TABLE = fileURLToPath(new URL("../../tests/guests.json", import.meta.url));
+
+/**
+ * Runs each guest of tests/guests.json as `holm run` twice, and writes what came of it.
+ *
+ * @param {string} target Where cargo and `cargo xtask guests` put what they build.
+ * @returns {Promise<string>} The file: by name, `code`, `stdout` and `stderr`; a stream that was
+ *   not the same both times is `null`.
+ */
+export async function record(target) {
+  const holm = join(target, "debug/holm");
+  if (!existsSync(holm)) {
+    throw new Error(`there is no ${holm}: \`cargo build -p holm-cli\` builds it`);
+  }
+  const file = join(target, "web/recorded.json");
+  const table = JSON.parse(await readFile(TABLE, "utf8"));
+  const recorded = {};
+  for (const one of table) {
+    const [first, second] = [await runOnce(holm, target, one), await runOnce(holm, target, one)];
+    for (const stream of ["stdout", "stderr"]) {
+      if (first[stream] !== second[stream]) {
+        first[stream] = null;
+      }
+    }
+    recorded[one.name] = first;
+  }
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, JSON.stringify(recorded));
+  return file;
+}
+
+async function runOnce(holm, target, { name, options = [], arguments: args = [], stdin = "" }) {
+  const folder = await mkdtemp(join(tmpdir(), "holm-native-"));
+  await mkdir(join(folder, "d"));
+  try {
+    return await new Promise((resolve, reject) => {
+      const child = execFile(
+        holm,
+        ["run", "--tier", "baseline", ...options, join(target, `guests/${name}.wasm`), ...args],
+        {
+          cwd: folder,
+          encoding: "utf8",
+          maxBuffer: 64 << 20,
+          timeout: 120_000,
+          env: {
+            PATH: "/nowhere",
+            HOLM_STATE_DIR: join(folder, "state"),
+            HOLM_CACHE_DIR: join(target, "tmp/end-to-end-cache"),
+          },
+        },
+        (error, stdout, stderr) => {
+          if (error && typeof error.code !== "number") {
+            reject(new Error(`holm run ${name}: ${error.message}`));
+          } else {
+            resolve({ code: error?.code ?? 0, stdout, stderr });
+          }
+        },
+      );
+      child.stdin.on("error", () => {});
+      child.stdin.end(stdin);
+    });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,154 @@
+//! `cargo xtask web`: the npm package `@holm/web`, built, checked, tested and packed.
+
+mod build;
+mod generate;
+mod npm;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+
+use crate::command::{self, cargo};
+use crate::guests;
+use crate::workspace::Workspace;
+
+const USAGE: &str = "usage: cargo xtask web COMMAND
+
+  build                     the kernel as wasm, the package's scripts and its types, into web/dist
+  check                     types, lints and formatting; and that what is generated is up to date
+  test [OPTION...]          the cases of web/tests in browsers and in versions of Node
+      --host NAME           chromium, firefox, node, node20, node22, node26, or one of them in full,
+                            such as chromium-plain; may be repeated
+      --file NAME           one file of cases; may be repeated
+      --filter TEXT         cases whose name holds TEXT
+      --verbose             a line for each case
+      --no-build            with what was built before
+  serve [--port N]          the terminal page, on this machine alone
+  pack [OPTION...]          the package as npm would publish it, tried in new projects as its README says
+  generate                  web/src/generated, from the tables in Rust";
+
+/// Where things are.
+#[derive(Debug)]
+struct Places {
+    root: PathBuf,
+    /// The npm package.
+    web: PathBuf,
+    /// Where cargo puts what it builds.
+    target: PathBuf,
+}
+
+impl Places {
+    fn load() -> Result<Self> {
+        let workspace = Workspace::load()?;
+        Ok(Self {
+            web: workspace.root.join("web"),
+            root: workspace.root,
+            target: workspace.target,
+        })
+    }
+
+    /// The page with the terminal, a package of its own.
+    fn terminal(&self) -> PathBuf {
+        self.web.join("terminal")
+    }
+}
+
+/// Runs one of the commands.
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    let Some((name, rest)) = arguments.split_first() else {
+        bail!("{USAGE}");
+    };
+    let places = Places::load()?;
+    match (name.as_str(), rest) {
+        ("build", []) => build::package(&places),
+        ("check", []) => check(&places),
+        ("test", options) => test(&places, options),
+        ("serve", options) => serve(&places, options),
+        ("pack", options) => pack(&places, options),
+        ("generate", []) => generate::write(&places.root),
+        _ => bail!("{USAGE}"),
+    }
+}
+
+/// All of it, though one part fails: everything is said at once.
+fn check(places: &Places) -> Result<()> {
+    npm::install(&places.web)?;
+    let mut failed = Vec::new();
+    let mut part = |name: &'static str, result: Result<()>| {
+        if let Err(error) = result {
+            eprintln!("{error:#}");
+            failed.push(name);
+        }
+    };
+    part("generated files", generate::check(&places.root));
+    part("types", npm::tool(&places.web, "tsc", &["--project", "."]));
+    part(
+        "lints and formatting",
+        npm::tool(&places.web, "biome", &["ci", "."]),
+    );
+    if has_terminal(places) {
+        npm::install(&places.terminal())?;
+        part("terminal", npm::script(&places.terminal(), "check"));
+    }
+    if !failed.is_empty() {
+        bail!("web check failed: {}", failed.join(", "));
+    }
+    Ok(())
+}
+
+fn test(places: &Places, options: &[String]) -> Result<()> {
+    let (builds, passed_on): (Vec<&String>, Vec<&String>) =
+        options.iter().partition(|option| *option == "--no-build");
+    if builds.is_empty() {
+        guests::run(&[])?;
+        native(places)?;
+        build::package(places)?;
+    }
+    command::run(
+        npm::node()?
+            .arg(places.web.join("tests/run.js"))
+            .arg("--target")
+            .arg(&places.target)
+            .args(passed_on),
+    )
+}
+
+/// The native `holm`, which the hosts are compared with. Selected as `cargo xtask test` does:
+/// with other features of shared dependencies the engine would be compiled again.
+fn native(places: &Places) -> Result<()> {
+    command::run(
+        cargo()
+            .args(["test", "--workspace", "--no-run", "--quiet"])
+            .args(["--test", "end_to_end"])
+            .current_dir(&places.root),
+    )
+}
+
+fn serve(places: &Places, options: &[String]) -> Result<()> {
+    build::package(places)?;
+    if has_terminal(places) {
+        npm::install(&places.terminal())?;
+        npm::script(&places.terminal(), "build")?;
+    }
+    command::run(
+        npm::node()?
+            .arg(places.web.join("tools/serve.js"))
+            .args(options),
+    )
+}
+
+fn pack(places: &Places, options: &[String]) -> Result<()> {
+    guests::run(&["--only".into(), "hello".into()])?;
+    build::package(places)?;
+    command::run(
+        npm::node()?
+            .arg(places.web.join("tests/pack.js"))
+            .arg("--target")
+            .arg(&places.target)
+            .args(options),
+    )
+}
+
+fn has_terminal(places: &Places) -> bool {
+    Path::is_file(&places.terminal().join("package.json"))
+}
