@@ -4,30 +4,28 @@ use std::env;
 use std::path::Path;
 use std::process::{Command as HostCommand, Stdio};
 
+use holm_command_line::explain::text::shown;
+use holm_command_line::options::{CacheCommand, CacheOptions};
+use holm_command_line::{CommandError, folders};
 use holm_os::engine::{CacheConfig, Engine, EngineConfig};
 use holm_os::package::units::format_size;
 
-use crate::error::{CommandError, shown};
-use crate::options::{CacheCommand, CacheOptions};
-use crate::{paths, run};
+use crate::host::NativeHost;
+use crate::run;
 
 /// How programs are compiled here.
-pub(crate) fn engine_config(no_cache: bool, core_dump: bool) -> EngineConfig {
-    let cache = if no_cache {
-        None
-    } else {
-        paths::cache().map(CacheConfig::new)
-    };
+pub(crate) fn engine_config(host: &NativeHost, cache: bool, core_dump: bool) -> EngineConfig {
+    let folder = cache.then(|| folders::cache(host)).flatten();
     EngineConfig {
-        cache,
+        cache: folder.map(CacheConfig::new),
         core_dump_on_trap: core_dump,
         ..EngineConfig::default()
     }
 }
 
 /// `holm cache`.
-pub(crate) fn run(options: &CacheOptions) -> Result<u8, CommandError> {
-    let engine = Engine::new(engine_config(false, false)).map_err(CommandError::failed)?;
+pub(crate) fn run(options: &CacheOptions, host: &NativeHost) -> Result<u8, CommandError> {
+    let engine = Engine::new(engine_config(host, true, false)).map_err(CommandError::failed)?;
     let Some(cache) = engine.cache() else {
         return Err(CommandError::failed(match engine.cache_problem() {
             Some(problem) => format!("there is no cache: {problem}"),

@@ -1,13 +1,14 @@
 //! `holm inspect`: what a program is, without running it.
 
+use holm_command_line::CommandError;
+use holm_command_line::explain::exit;
+use holm_command_line::explain::text::shown;
+use holm_command_line::options::InspectOptions;
 use holm_os::engine::{
     DebugInformation, Engine, EngineConfig, Inspection, MemoryInfo, ProgramKind, Shape, inspect,
 };
 use holm_os::package::units::format_size;
 
-use crate::error::{CommandError, shown};
-use crate::exit;
-use crate::options::InspectOptions;
 use crate::run::not_runnable;
 
 pub(crate) fn run(options: &InspectOptions) -> Result<u8, CommandError> {

@@ -4,53 +4,25 @@
 #[macro_use]
 mod output;
 
-mod app;
-mod ask;
 mod cache;
-mod error;
-mod exit;
-mod grants;
+mod host;
 mod inspect;
-mod learn;
-mod options;
-mod paths;
-mod report;
 mod run;
-mod stats;
-mod trace;
-mod trap;
+mod watch;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use holm_command_line::{SpecialCommand, Step, start};
 
-use crate::error::CommandError;
-use crate::options::{Command, Options};
+use crate::host::NativeHost;
 
 fn main() -> ExitCode {
-    let options = match Options::try_parse() {
-        Ok(options) => options,
-        Err(error) => {
-            // `--help` and `--version` come this way too; nothing can be done about a
-            // terminal that is gone.
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { exit::USAGE } else { 0 });
-        }
+    let host = NativeHost::default();
+    let done = match start(std::env::args_os(), &host) {
+        Step::Done(code) => Ok(code),
+        Step::Run(plan) => run::run(*plan, &host),
+        Step::Special(SpecialCommand::Inspect(options)) => inspect::run(&options),
+        Step::Special(SpecialCommand::Cache(options)) => cache::run(&options, &host),
     };
-    match execute(options.command) {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            error.print();
-            ExitCode::from(error.exit_code())
-        }
-    }
-}
-
-fn execute(command: Command) -> Result<u8, CommandError> {
-    match command {
-        Command::Run(options) => run::run(*options),
-        Command::Inspect(options) => inspect::run(&options),
-        Command::Cache(options) => cache::run(&options),
-        Command::Grants(options) => ask::manage(&options),
-    }
+    ExitCode::from(done.unwrap_or_else(|error| error.tell(&host)))
 }

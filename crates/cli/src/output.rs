@@ -13,11 +13,6 @@ macro_rules! note {
     ($($text:tt)*) => { $crate::output::on_stderr(format_args!("{}\n", format_args!($($text)*))) };
 }
 
-/// Text on standard error, as it is.
-macro_rules! note_part {
-    ($($text:tt)*) => { $crate::output::on_stderr(format_args!($($text)*)) };
-}
-
 pub(crate) fn on_stdout(text: Arguments<'_>) {
     // Nobody is left to be told.
     let _: io::Result<()> = io::stdout().lock().write_fmt(text);

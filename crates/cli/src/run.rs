@@ -1,110 +1,115 @@
-//! `holm run`.
+//! `holm run`: carries out what the command line decided.
 
-use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use holm_os::abi::Errno;
-use holm_os::engine::{LoadError, Program, TierChoice};
-use holm_os::kernel::SpawnError;
-use holm_os::package::grant::Lock;
-use holm_os::{Command, Failure, Finished, Interrupts, RunError, Running, System, SystemOptions};
+use holm_command_line::explain::stats::{self, Measured};
+use holm_command_line::explain::text::shown_lines;
+use holm_command_line::explain::trap::{self, Frame, Location, Trap};
+use holm_command_line::explain::{exit, refusals};
+use holm_command_line::options::Tier;
+use holm_command_line::{
+    Clock, CommandError, Ended, MountAccess, Plan, Source, StandardStreams, finish, problems,
+};
+use holm_os::abi::ExitStatus;
+use holm_os::engine::{LoadError, TierChoice, TrapReport};
+use holm_os::{
+    Access, Command, CommandError as HeldError, Finished, Interrupts, RunError, Running, Stdio,
+};
 
-use crate::app::App;
-use crate::error::{CommandError, shown_lines};
-use crate::learn::Learner;
-use crate::options::{RunOptions, SeeOptions, Tier};
-use crate::trace::Tracer;
-use crate::{ask, cache, exit, grants, report, stats, trap};
+use crate::cache;
+use crate::host::NativeHost;
+use crate::watch::Watchers;
 
-pub(crate) fn run(options: RunOptions) -> Result<u8, CommandError> {
-    let program = options.command.split_first();
-    let Some((program, arguments)) = program.filter(|(program, _)| !program.is_empty()) else {
-        return Err(CommandError::usage(
-            "there is no program to run: its name is empty",
-        ));
-    };
-    let program_path = Path::new(program);
-    let app = App::open(program_path)?;
-    let path = app
-        .as_ref()
-        .map_or_else(|| program_path.to_owned(), App::program);
-    let system = System::new(SystemOptions {
-        engine: cache::engine_config(options.no_cache, options.see.coredump.is_some()),
-        seed: options.grant.seed,
-    })
-    .map_err(CommandError::failed)?;
-    let program = system.open(&path).map_err(|error| not_runnable(&error))?;
-    let mut given = grants::given(&options.grant, &options.limit)?;
-    let lock = match &app {
-        Some(app) => ask::settle(
-            &app.manifest,
-            &app.folder,
-            || {
-                program
-                    .digest()
-                    .map(|digest| digest.to_string())
-                    .map_err(|error| not_runnable(&error))
-            },
-            &mut given,
-            options.grant.grant_needs,
-        )?,
-        None => grants::lock(None, &given)?,
-    };
-
-    let mut command = system.command(&name(&options, app.as_ref(), &path));
-    let arguments = all_arguments(arguments, app.as_ref())?;
-    match &options.invoke {
-        Some(export) => drop(command.invoke(export, &arguments)),
-        None => drop(command.args(&arguments)),
+pub(crate) fn run(plan: Plan, host: &NativeHost) -> Result<u8, CommandError> {
+    let ready = host.ready();
+    let mut command = ready.system.command(&plan.name);
+    match &plan.invoke {
+        Some(export) => drop(command.invoke(export, &plan.arguments)),
+        None => drop(command.args(&plan.arguments)),
     }
-    if let Some(app) = &app {
-        for (name, value) in &app.manifest.app.env {
-            command.env(name, value);
-        }
+    for (name, value) in &plan.environment {
+        command.env(name, value);
     }
-    grants::hold(
-        &mut command,
-        &lock,
-        app.as_ref().map(|app| app.folder.as_path()),
-    )?;
-    let watchers = Watchers::new(&options, &mut command)?;
-    command.tier(match options.tier {
+    hold(&mut command, &plan, host)?;
+    let watchers = Watchers::new(&plan.watch, &mut command)?;
+    command.tier(match plan.tier {
         Tier::Auto => TierChoice::Auto,
         Tier::Baseline => TierChoice::Baseline,
         Tier::Optimised => TierChoice::Optimised,
     });
-    if options.see.coredump.is_some() {
+    if plan.watch.core_dump.is_some() {
         command.core_dump();
     }
     command
         .on_quick_start(cache::optimise_in_background)
         .on_start(pass_signals);
-    let run = Arc::new(Run {
-        program,
-        see: options.see,
-        app,
-        lock,
-        watchers,
-    });
+    let run = Arc::new(Run { plan, watchers });
     let abandoned = run.clone();
     command.on_abandon(move |finished| {
-        let code = match abandoned.finish(&finished) {
-            Ok(()) => exit::of(finished.status),
-            Err(error) => {
-                error.print();
-                error.exit_code()
-            }
-        };
-        std::process::exit(i32::from(code));
+        std::process::exit(i32::from(abandoned.finish(finished)));
     });
-    let finished = system
-        .run(&run.program, command)
+    let finished = ready
+        .system
+        .run(&ready.program, command)
         .map_err(|error| failed(&error))?;
-    run.finish(&finished)?;
-    Ok(exit::of(finished.status))
+    Ok(run.finish(finished))
+}
+
+/// Gives a process what the plan says, but for arguments and environment.
+fn hold(command: &mut Command, plan: &Plan, host: &NativeHost) -> Result<(), CommandError> {
+    for mount in &plan.mounts {
+        let guest = mount.guest.as_str();
+        let held = match &mount.source {
+            Source::Directory { path, access } => {
+                let access = match access {
+                    MountAccess::ReadOnly => Access::ReadOnly,
+                    MountAccess::ReadWrite => Access::ReadWrite,
+                    MountAccess::CopyOnWrite => Access::CopyOnWrite,
+                };
+                command.directory(path, guest, access).map(drop)
+            }
+            Source::Archive { path } => command.archive(path, guest).map(drop),
+            Source::Temporary { bytes } => command.temporary(guest, *bytes).map(drop),
+        };
+        held.map_err(|error| not_held(&error, guest))?;
+    }
+    for address in &plan.listeners {
+        let bound = command
+            .listen(*address)
+            .map_err(|error| not_held(&error, &address.to_string()))?;
+        problems::say_listening(bound, host);
+    }
+    if plan.clock == Clock::Coarse {
+        command.coarse_clock();
+    }
+    let limits = &plan.limits;
+    if let Some(bytes) = limits.memory_bytes {
+        command.memory_limit(bytes);
+    }
+    if let Some(time) = limits.cpu {
+        command.cpu_limit(time);
+    }
+    if let Some(time) = limits.wall {
+        command.timeout(time);
+    }
+    if let Some(count) = limits.descriptors {
+        command.descriptor_limit(count);
+    }
+    streams(command, plan.streams);
+    Ok(())
+}
+
+fn streams(command: &mut Command, streams: StandardStreams) {
+    let output = if streams.escapes {
+        Stdio::InheritRaw
+    } else {
+        Stdio::Inherit
+    };
+    let open = |open: bool, stdio: Stdio| if open { stdio } else { Stdio::Closed };
+    command.stdin(open(streams.stdin, Stdio::Inherit));
+    command.stdout(open(streams.stdout, output.clone()));
+    command.stderr(open(streams.stderr, output));
 }
 
 /// Signals to `holm` end the program, so that what is to be said of it can still be said;
@@ -118,157 +123,97 @@ fn pass_signals(running: Running) {
     }
 }
 
-/// What the program is called: as the person says, or by its file.
-fn name(options: &RunOptions, app: Option<&App>, path: &Path) -> String {
-    if let Some(name) = &options.argv0 {
-        return name.clone();
-    }
-    if let Some(app) = app {
-        return app.manifest.app.name.clone();
-    }
-    path.file_name().map_or_else(
-        || "program".to_owned(),
-        |name| name.to_string_lossy().into_owned(),
-    )
-}
-
-/// The app's own arguments, then those that the person gives.
-fn all_arguments(given: &[OsString], app: Option<&App>) -> Result<Vec<String>, CommandError> {
-    let mut arguments = app.map_or_else(Vec::new, |app| app.manifest.app.args.clone());
-    for (at, argument) in given.iter().enumerate() {
-        let text = argument.to_str().ok_or_else(|| {
-            CommandError::usage(format_args!(
-                "argument {} ({:?}) is not UTF-8, which WASI programs cannot receive",
-                at + 1,
-                argument
-            ))
-        })?;
-        arguments.push(text.to_owned());
-    }
-    Ok(arguments)
-}
-
-/// Who sees the program's system calls.
-#[derive(Debug)]
-pub(crate) struct Watchers {
-    tracer: Option<Arc<Tracer>>,
-    learner: Option<Arc<Learner>>,
-}
-
-impl Watchers {
-    fn new(options: &RunOptions, command: &mut Command) -> Result<Watchers, CommandError> {
-        let tracer = match options.see.trace {
-            None => None,
-            Some(format) => {
-                let output: Box<dyn Write + Send> = match &options.see.trace_file {
-                    None => Box::new(io::stderr()),
-                    Some(path) => Box::new(File::create(path).map_err(|error| {
-                        CommandError::failed(format_args!(
-                            "the trace cannot be written to {}: {error}",
-                            path.display()
-                        ))
-                    })?),
-                };
-                Some(Arc::new(Tracer::new(format, output)))
-            }
-        };
-        let learner = options.see.learn.as_ref().map(|_| Arc::new(Learner::new()));
-        if let Some(tracer) = &tracer {
-            command.observer(tracer.clone());
-        }
-        if let Some(learner) = &learner {
-            command.observer(learner.clone());
-        }
-        Ok(Watchers { tracer, learner })
-    }
-}
-
-/// A run that is over, as far as it is to be told.
+/// A run, as far as its end needs to know of it.
 struct Run {
-    program: Program,
-    see: SeeOptions,
-    app: Option<App>,
-    lock: Lock,
+    plan: Plan,
     watchers: Watchers,
 }
 
 impl Run {
-    /// Says and writes what is to be said and written once the program has ended.
-    fn finish(&self, finished: &Finished) -> Result<(), CommandError> {
+    /// Says and writes what is to be said and written once the program has ended; answers
+    /// the exit code.
+    fn finish(&self, finished: Finished) -> u8 {
         if let Some(tracer) = &self.watchers.tracer {
             tracer.note(&finished.status.to_string());
         }
-        if let Some(failure) = &finished.failure {
-            self.tell(failure)?;
-        }
-        for line in &finished.results {
-            show!("{line}");
-        }
-        if !self.see.quiet {
-            if let Some(note) = &finished.note {
-                note!("holm: {note}");
-            }
-            report::denials(finished);
-        }
-        if self.see.stats {
-            stats::print(finished);
-        }
-        if let (Some(path), Some(learner)) = (&self.see.learn, &self.watchers.learner) {
-            learner.write(path, finished, &self.program, self.app.as_ref(), &self.lock)?;
-        }
-        Ok(())
+        finish(&self.plan, &self.ended(finished), &NativeHost::default())
     }
 
-    fn tell(&self, failure: &Failure) -> Result<(), CommandError> {
-        note_part!("{}", trap::render(&failure.report));
-        let (Some(path), Some(dump)) = (&self.see.coredump, &failure.core_dump) else {
-            return Ok(());
+    fn ended(&self, finished: Finished) -> Ended {
+        let watch = &self.plan.watch;
+        let status = finished.status;
+        let process = &finished.process;
+        let mut ended = Ended {
+            exit_code: exit::of(status),
+            results: finished.results,
+            note: finished.note,
+            ..Ended::default()
         };
-        std::fs::write(path, dump).map_err(|error| {
-            CommandError::failed(format_args!(
-                "the core dump cannot be written to {}: {error}",
-                path.display()
-            ))
-        })?;
-        note!("holm: core dump written to {}", path.display());
-        Ok(())
+        if let Some(failure) = finished.failure {
+            ended.trap = Some(trap::render(&explained(failure.report)));
+            ended.core_dump = failure.core_dump;
+        }
+        if !watch.quiet {
+            let failed = status != ExitStatus::Exited(0);
+            let is_directory = |path: &str| Path::new(path).is_dir();
+            ended.refusals = refusals::explain(&process.denials(), failed, &is_directory);
+        }
+        if watch.stats {
+            let measured = Measured {
+                wall: finished.wall,
+                cpu: finished.cpu,
+                start: finished.start,
+                code: finished.code,
+                peak_resident_bytes: finished.peak_resident_bytes,
+            };
+            ended.stats = stats::lines(status, process.usage(), &measured);
+        }
+        if let Some(learner) = &self.watchers.learner {
+            ended.learned = Some(learner.learned(process, &finished.listening));
+        }
+        ended
+    }
+}
+
+fn explained(report: TrapReport) -> Trap {
+    let frames = report.frames.into_iter().map(|frame| Frame {
+        function: frame.function,
+        is_inlined: frame.is_inlined,
+        location: frame.location.map(|location| Location {
+            file: location.file,
+            line: location.line,
+            column: location.column,
+        }),
+        module_offset: frame.module_offset,
+    });
+    Trap {
+        summary: report.summary,
+        frames: frames.collect(),
+        more_frames: report.more_frames,
+        hint: report.hint,
+        has_debug_information: report.has_debug_information,
     }
 }
 
 pub(crate) fn not_runnable(error: &LoadError) -> CommandError {
-    let code = match error {
-        LoadError::NotFound { .. } => exit::NOT_FOUND,
-        _ => exit::NOT_RUNNABLE,
-    };
-    CommandError::new(code, shown_lines(&error.to_string()))
-}
-
-fn failed(error: &RunError) -> CommandError {
-    let code = match error {
-        RunError::Load(LoadError::NotFound { .. }) => exit::NOT_FOUND,
-        RunError::Load(_) | RunError::Start(_) => exit::NOT_RUNNABLE,
-        RunError::Spawn(_) => exit::USAGE,
-        _ => exit::FAILED,
-    };
-    let failure = CommandError::new(code, shown_lines(&error.to_string()));
     match error {
-        RunError::Spawn(SpawnError::Refused(Errno::TooManyFds)) => failure.hint(
-            "standard streams, directories and sockets take a descriptor each; raise --max-fds",
-        ),
-        _ => failure,
+        LoadError::NotFound { .. } => problems::not_found(error),
+        _ => problems::not_runnable(error),
     }
 }
 
-/// The path of a file as `holm.toml` names it: relative to the folder of that file where it
-/// lies below it, else absolute.
-pub(crate) fn relative_to(path: &Path, folder: &Path) -> PathBuf {
-    let full = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path));
-    let (Ok(path), Ok(folder)) = (full(path), full(folder)) else {
-        return path.to_owned();
-    };
-    match path.strip_prefix(&folder) {
-        Ok(rest) if rest.as_os_str().is_empty() => PathBuf::from("."),
-        Ok(rest) => rest.to_owned(),
-        Err(_) => path,
+fn failed(error: &RunError) -> CommandError {
+    match error {
+        RunError::Load(error) => not_runnable(error),
+        RunError::Start(_) => problems::not_runnable(error),
+        RunError::Spawn(error) => problems::not_spawned(error),
+        _ => CommandError::failed(shown_lines(&error.to_string())),
+    }
+}
+
+fn not_held(error: &HeldError, guest: &str) -> CommandError {
+    match error {
+        HeldError::Mount(error) => problems::not_mounted(guest, error),
+        _ => problems::not_given(guest, error),
     }
 }

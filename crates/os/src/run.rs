@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use holm_abi::{ExitStatus, Signal};
+use holm_abi::ExitStatus;
 use holm_engine::process::{
     Blocker, Entry, Outcome, Phase, RunOptions, StartError, Stop, run as execute,
 };
@@ -180,7 +180,7 @@ impl Meter {
             status,
             failure,
             results,
-            note: note(status, &process),
+            note: holm_explain::exit::note(status, process.limits()),
             process,
             listening: self.listening.clone(),
             wall: self.began.elapsed(),
@@ -253,21 +253,6 @@ fn note_phase(report: &mut TrapReport, during: Phase) {
         Phase::Entry => return,
     };
     report.summary = format!("{} {phase}", report.summary);
-}
-
-fn note(status: ExitStatus, process: &Process) -> Option<String> {
-    let seconds = |ns: u64| holm_package::units::format_duration(Duration::from_nanos(ns));
-    match status {
-        ExitStatus::Signaled(Signal::Alarm) => Some(format!(
-            "timed out after {}",
-            seconds(process.limits().wall_ns)
-        )),
-        ExitStatus::Signaled(Signal::CpuExceeded) => Some(format!(
-            "used up its {} of CPU time",
-            seconds(process.limits().cpu_ns)
-        )),
-        _ => None,
-    }
 }
 
 fn describe(loaded: &Loaded) -> String {

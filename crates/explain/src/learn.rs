@@ -1,24 +1,17 @@
-//! `--learn`: runs a program and writes down what it turned out to need.
+//! What a run turned out to need: watched while it runs, then written down as a `holm.toml`.
 
+use core::net::SocketAddr;
 use std::collections::BTreeMap;
-use std::path::{Component, Path};
 use std::sync::{Mutex, PoisonError};
 
-use holm_os::Finished;
-use holm_os::abi::{Errno, Fd, Syscall};
-use holm_os::engine::Program;
-use holm_os::kernel::{Answer, Argument, Cause, Mount, Observer, TraceEvent};
-use holm_os::package::grant::{Access, ListenAddress, Lock, LockedSource};
-use holm_os::package::manifest::{Manifest, MountNeed, MountSource, Needs, TemporaryNeed};
-
-use crate::app::App;
-use crate::ask::write_atomically;
-use crate::error::{CommandError, shown};
-use crate::run;
+use holm_abi::{Errno, Fd, Syscall};
+use holm_kernel::{Answer, Argument, Cause, Mount, Observer, Process, TraceEvent};
+use holm_package::grant::{Access, ListenAddress, Lock, LockedSource};
+use holm_package::manifest::{Manifest, MountNeed, MountSource, Needs, TemporaryNeed};
 
 /// Watches what a program uses of what it was granted.
 #[derive(Debug, Default)]
-pub(crate) struct Learner {
+pub struct Learner {
     used: Mutex<Used>,
 }
 
@@ -34,96 +27,104 @@ struct Used {
     accepts: bool,
 }
 
+/// What a run used.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Learned {
+    /// The mounts of which something was used, in the order in which they were granted.
+    pub mounts: Vec<UsedMount>,
+    /// Names of the environment's variables; none when it was not read.
+    pub environment: Vec<String>,
+    /// Addresses of its listening sockets; none when no connection was accepted.
+    pub listen: Vec<String>,
+    /// Whether standard input was read.
+    pub stdin: bool,
+    /// Whether standard output was written.
+    pub stdout: bool,
+    /// How many things were refused, which are therefore not among the above.
+    pub refused: usize,
+}
+
+/// A mount of which something was used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct UsedMount {
+    /// The mount's guest path.
+    pub path: String,
+    /// Whether something there was changed.
+    pub changed: bool,
+}
+
+/// How a `holm.toml` names what lies on the host.
+pub trait Places {
+    /// A directory that is suggested to whoever runs the app.
+    fn directory(&self, host: &str) -> String;
+    /// A file that is part of the app, relative to its folder.
+    fn file(&self, host: &str) -> String;
+}
+
 impl Learner {
-    pub(crate) fn new() -> Learner {
+    /// One that has seen nothing yet.
+    #[must_use]
+    pub fn new() -> Learner {
         Learner::default()
     }
 
-    /// Writes the smallest `holm.toml` under which the run would have gone the same way.
-    pub(crate) fn write(
-        &self,
-        file: &Path,
-        finished: &Finished,
-        program: &Program,
-        app: Option<&App>,
-        lock: &Lock,
-    ) -> Result<(), CommandError> {
-        let manifest = self.manifest(file, finished, program, app, lock);
-        write_atomically(file, &manifest.to_toml()).map_err(|error| {
-            CommandError::failed(format_args!(
-                "the needs cannot be written to {}: {error}",
-                file.display()
-            ))
-        })?;
-        note!(
-            "holm: what the program used is written to {}",
-            file.display()
-        );
-        let refused = finished
-            .process
-            .denials()
-            .iter()
-            .filter(|denial| !matches!(denial.cause, Cause::NothingMounted { write: false, .. }))
-            .count();
-        if refused > 0 {
-            note!(
-                "holm: {refused} thing(s) were refused and are not in it; grant them and learn again"
-            );
-        }
-        Ok(())
-    }
-
-    fn manifest(
-        &self,
-        file: &Path,
-        finished: &Finished,
-        program: &Program,
-        app: Option<&App>,
-        lock: &Lock,
-    ) -> Manifest {
+    /// What `process`, which has ended, used; its sockets listened on `listening`.
+    #[must_use]
+    pub fn learned(&self, process: &Process, listening: &[SocketAddr]) -> Learned {
         let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        let folder = file
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
-        let folder = folder.unwrap_or(Path::new("."));
-        let path = program.path().map_or_else(
-            || program.name().to_owned(),
-            |path| match app {
-                // An app's program stays where it is.
-                Some(_) => String::new(),
-                None => inside(path, folder),
-            },
-        );
-        let name = Path::new(program.name()).file_stem().map_or_else(
-            || "app".to_owned(),
-            |stem| stem.to_string_lossy().into_owned(),
-        );
-        let mut manifest = match app {
-            Some(app) => Manifest {
-                app: app.manifest.app.clone(),
-                ..Manifest::of_program(&name, &path)
-            },
-            None => Manifest::of_program(&name, &path),
+        let mut learned = Learned {
+            stdin: used.stdin,
+            stdout: used.stdout,
+            ..Learned::default()
         };
-        manifest.needs.stdin = used.stdin;
-        manifest.needs.stdout = used.stdout;
-        // Standard error stays open: what it says the day that something is wrong was not
-        // there to be learned.
-        for mount in finished.process.namespace().granted() {
-            if let Some(changed) = used.of_mount(mount, finished) {
-                use_mount(&mut manifest.needs, mount, lock, folder, changed);
+        for mount in process.namespace().granted() {
+            if let Some(changed) = used.of_mount(mount, process) {
+                learned.mounts.push(UsedMount {
+                    path: mount.path.clone(),
+                    changed,
+                });
             }
         }
         if used.environment {
-            for (name, _) in finished.process.environment() {
-                manifest.needs.use_variable(name);
-            }
+            let names = process.environment().iter().map(|(name, _)| name.clone());
+            learned.environment.extend(names);
         }
         if used.accepts {
-            for address in &finished.listening {
-                if let Ok(address) = ListenAddress::parse(&address.to_string()) {
-                    manifest.needs.use_listen(address);
-                }
+            learned
+                .listen
+                .extend(listening.iter().map(SocketAddr::to_string));
+        }
+        let missing = |cause: &Cause| !matches!(cause, Cause::NothingMounted { write: false, .. });
+        let denials = process.denials();
+        learned.refused = denials
+            .iter()
+            .filter(|denial| missing(&denial.cause))
+            .count();
+        learned
+    }
+}
+
+impl Learned {
+    /// `manifest` with the smallest needs under which the run would have gone the same way.
+    /// The run held what `lock` says.
+    #[must_use]
+    pub fn manifest(&self, mut manifest: Manifest, lock: &Lock, places: &dyn Places) -> Manifest {
+        let needs = &mut manifest.needs;
+        needs.stdin = self.stdin;
+        needs.stdout = self.stdout;
+        // Standard error stays open: what it says the day that something is wrong was not
+        // there to be learned.
+        for mount in &self.mounts {
+            use_mount(needs, mount, lock, places);
+        }
+        for name in &self.environment {
+            needs.use_variable(name);
+        }
+        for address in &self.listen {
+            if let Ok(address) = ListenAddress::parse(address) {
+                needs.use_listen(address);
             }
         }
         manifest
@@ -133,11 +134,10 @@ impl Learner {
 impl Used {
     /// Whether a mount was used, and then whether it was changed: a path belongs to the
     /// deepest mount that holds it.
-    fn of_mount(&self, mount: &Mount, finished: &Finished) -> Option<bool> {
+    fn of_mount(&self, mount: &Mount, process: &Process) -> Option<bool> {
         let mut answer = None;
         for (path, write) in &self.paths {
-            let holder = finished
-                .process
+            let holder = process
                 .namespace()
                 .mounts()
                 .filter(|candidate| holds(&candidate.path, path))
@@ -170,7 +170,7 @@ impl Used {
 }
 
 /// Adds what the program used of a mount, which holds what the lock says.
-fn use_mount(needs: &mut Needs, mount: &Mount, lock: &Lock, folder: &Path, changed: bool) {
+fn use_mount(needs: &mut Needs, mount: &UsedMount, lock: &Lock, places: &dyn Places) {
     let place = |path: &str| path.trim_matches('/').to_owned();
     let held = lock
         .mounts
@@ -180,14 +180,17 @@ fn use_mount(needs: &mut Needs, mount: &Mount, lock: &Lock, folder: &Path, chang
     let guest = held.guest.clone();
     match &held.source {
         LockedSource::Directory { host, access } => {
-            let access = if changed { *access } else { Access::ReadOnly };
-            let host = run::relative_to(Path::new(host), folder);
-            needs.use_directory(&guest, access, Some(&host.to_string_lossy()));
+            let access = if mount.changed {
+                *access
+            } else {
+                Access::ReadOnly
+            };
+            needs.use_directory(&guest, access, Some(&places.directory(host)));
         }
         LockedSource::Archive { archive, packaged } => {
             let archive = match packaged {
                 true => archive.clone(),
-                false => inside(Path::new(archive), folder),
+                false => places.file(archive),
             };
             needs.mounts.push(MountNeed {
                 guest,
@@ -207,24 +210,6 @@ fn use_mount(needs: &mut Needs, mount: &Mount, lock: &Lock, folder: &Path, chang
     }
 }
 
-/// The path of a file that is part of an app, as its `holm.toml` in `folder` names it. One
-/// that lies elsewhere has to be put there, which the person is told.
-fn inside(path: &Path, folder: &Path) -> String {
-    let relative = run::relative_to(path, folder);
-    let mut names = relative.components();
-    if names.all(|name| matches!(name, Component::Normal(_) | Component::CurDir)) {
-        return relative.to_string_lossy().into_owned();
-    }
-    let name = path.file_name().unwrap_or(path.as_os_str());
-    let name = name.to_string_lossy().into_owned();
-    note!(
-        "holm: put a copy of {} into {}: an app has its files in its folder",
-        shown(&path.display().to_string()),
-        shown(&folder.display().to_string())
-    );
-    name
-}
-
 fn holds(mount: &str, path: &str) -> bool {
     let mount = mount.trim_end_matches('/');
     path.strip_prefix(mount)
@@ -232,7 +217,7 @@ fn holds(mount: &str, path: &str) -> bool {
 }
 
 impl Observer for Learner {
-    fn started(&self, process: &holm_os::kernel::Process) {
+    fn started(&self, process: &Process) {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         used.directories.extend(process.granted_directories());
     }

@@ -4,8 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-
-use crate::trace::Format;
+use holm_explain::trace::Format;
 
 /// Holm runs WebAssembly programs, each in an operating system of its own.
 ///
@@ -13,13 +12,13 @@ use crate::trace::Format;
 /// it is granted. What it was refused is explained when it ends.
 #[derive(Debug, Parser)]
 #[command(name = "holm", version, max_term_width = 100)]
-pub(crate) struct Options {
+pub struct Options {
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub command: Command,
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+pub enum Command {
     /// Run a program, or an app (a folder with a holm.toml)
     Run(Box<RunOptions>),
     /// Say what a program is, and what it will ask for
@@ -36,7 +35,7 @@ pub(crate) enum Command {
     125 not granted, 126 cannot be run, 127 no such file, 134 trapped, 152 out of CPU time, \
     128+N ended by signal N, 1 anything else."
 )]
-pub(crate) struct RunOptions {
+pub struct RunOptions {
     /// The program (.wasm, .wat) or the app's folder, then the program's arguments
     // One list: whatever follows the program's name is the program's, options included.
     #[arg(
@@ -45,115 +44,139 @@ pub(crate) struct RunOptions {
         required = true,
         trailing_var_arg = true
     )]
-    pub(crate) command: Vec<OsString>,
+    pub command: Vec<OsString>,
 
     #[command(flatten)]
-    pub(crate) grant: GrantOptions,
+    pub grant: GrantOptions,
     #[command(flatten)]
-    pub(crate) limit: LimitOptions,
+    pub limit: LimitOptions,
     #[command(flatten)]
-    pub(crate) see: SeeOptions,
+    pub see: SeeOptions,
 
     /// Call this export instead of the program's start, with ARGS as its arguments
     #[arg(long, value_name = "NAME")]
-    pub(crate) invoke: Option<String>,
+    pub invoke: Option<String>,
     /// Name of the program as it sees it (argument 0) [default: the file's name]
     #[arg(long, value_name = "NAME")]
-    pub(crate) argv0: Option<String>,
+    pub argv0: Option<String>,
     /// How to compile: `auto` starts with quick code and optimises in the background
     #[arg(long, value_enum, value_name = "TIER", default_value_t = Tier::Auto)]
-    pub(crate) tier: Tier,
+    pub tier: Tier,
     /// Keep no compiled code
     #[arg(long)]
-    pub(crate) no_cache: bool,
+    pub no_cache: bool,
 }
 
 /// What the program is given.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Grants")]
-pub(crate) struct GrantOptions {
+pub struct GrantOptions {
     /// Files of a host directory; `cow` changes a copy that is gone at the end [default access: rw]
     #[arg(long = "dir", value_name = "HOST[::GUEST][:ro|:rw|:cow]")]
-    pub(crate) directories: Vec<String>,
+    pub directories: Vec<String>,
     /// Files of an archive (tar, tar.gz, tar.zst, zip), read-only
     #[arg(long = "mount", value_name = "ARCHIVE::GUEST")]
-    pub(crate) archives: Vec<String>,
+    pub archives: Vec<String>,
     /// A directory in memory, at /tmp
     #[arg(long = "tmp", value_name = "SIZE[::GUEST]")]
-    pub(crate) temporaries: Vec<String>,
+    pub temporaries: Vec<String>,
     /// An environment variable: a new one, or one of yours passed on
     #[arg(long = "env", value_name = "NAME[=VALUE]")]
-    pub(crate) variables: Vec<String>,
+    pub variables: Vec<String>,
     /// A socket that listens, from descriptor 3 on (after directories)
     #[arg(long = "listen", value_name = "ADDRESS:PORT")]
-    pub(crate) listeners: Vec<String>,
+    pub listeners: Vec<String>,
     /// How fine its clocks are: `coarse` has a step of 1 ms
     #[arg(long, value_name = "fine|coarse")]
-    pub(crate) clock: Option<String>,
+    pub clock: Option<String>,
     /// Terminal escape sequences pass to the terminal unfiltered
     #[arg(long)]
-    pub(crate) terminal_escapes: bool,
+    pub terminal_escapes: bool,
     /// Close standard input
     #[arg(long)]
-    pub(crate) no_stdin: bool,
+    pub no_stdin: bool,
     /// Close standard output
     #[arg(long)]
-    pub(crate) no_stdout: bool,
+    pub no_stdout: bool,
     /// Close standard error
     #[arg(long)]
-    pub(crate) no_stderr: bool,
+    pub no_stderr: bool,
     /// Make the run repeatable: a virtual clock, randomness from this seed, sorted directories
     #[arg(long, value_name = "NUMBER")]
-    pub(crate) seed: Option<u64>,
+    pub seed: Option<u64>,
     /// Give an app what it needs without asking
     #[arg(long)]
-    pub(crate) grant_needs: bool,
+    pub grant_needs: bool,
 }
 
 /// What the program may use in total.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits")]
-pub(crate) struct LimitOptions {
+pub struct LimitOptions {
     /// Memory of all kinds together [default: 4GiB]
     #[arg(long, value_name = "SIZE")]
-    pub(crate) memory: Option<String>,
+    pub memory: Option<String>,
     /// CPU time
     #[arg(long, value_name = "TIME")]
-    pub(crate) cpu: Option<String>,
+    pub cpu: Option<String>,
     /// Time from start to end
     #[arg(long, value_name = "TIME")]
-    pub(crate) timeout: Option<String>,
+    pub timeout: Option<String>,
     /// Open descriptors [default: 1024]
     #[arg(long, value_name = "COUNT")]
-    pub(crate) max_fds: Option<String>,
+    pub max_fds: Option<String>,
 }
 
 /// What is seen of the run.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Seeing what happens")]
-pub(crate) struct SeeOptions {
+pub struct SeeOptions {
     /// Show each system call on standard error
     #[arg(long, value_enum, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "text")]
-    pub(crate) trace: Option<Format>,
+    pub trace: Option<TraceFormat>,
     /// Write the trace to this file instead
     #[arg(long, value_name = "FILE", requires = "trace")]
-    pub(crate) trace_file: Option<PathBuf>,
+    pub trace_file: Option<PathBuf>,
     /// Say at the end what was used
     #[arg(long)]
-    pub(crate) stats: bool,
+    pub stats: bool,
     /// Write the needs that the program turned out to have to this file
     #[arg(long, value_name = "FILE")]
-    pub(crate) learn: Option<PathBuf>,
+    pub learn: Option<PathBuf>,
     /// When the program traps, write a core dump to this file
     #[arg(long, value_name = "FILE")]
-    pub(crate) coredump: Option<PathBuf>,
+    pub coredump: Option<PathBuf>,
     /// Do not explain refusals
     #[arg(long)]
-    pub(crate) quiet: bool,
+    pub quiet: bool,
 }
 
+/// How a trace is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Tier {
+pub enum TraceFormat {
+    /// One line a call, as strace writes them.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl From<TraceFormat> for Format {
+    fn from(format: TraceFormat) -> Format {
+        match format {
+            TraceFormat::Text => Format::Text,
+            TraceFormat::Json => Format::Json,
+        }
+    }
+}
+
+/// How a program is compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "lowercase")
+)]
+pub enum Tier {
     /// Quick code at first, optimised code from the next run on
     Auto,
     /// Quick code
@@ -163,23 +186,23 @@ pub(crate) enum Tier {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct InspectOptions {
+pub struct InspectOptions {
     /// The program
     #[arg(value_name = "PROGRAM")]
-    pub(crate) program: PathBuf,
+    pub program: PathBuf,
     /// As JSON
     #[arg(long)]
-    pub(crate) json: bool,
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct CacheOptions {
+pub struct CacheOptions {
     #[command(subcommand)]
-    pub(crate) command: CacheCommand,
+    pub command: CacheCommand,
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum CacheCommand {
+pub enum CacheCommand {
     /// List compiled code
     Ls,
     /// Remove all compiled code
@@ -196,13 +219,13 @@ pub(crate) enum CacheCommand {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct GrantsOptions {
+pub struct GrantsOptions {
     #[command(subcommand)]
-    pub(crate) command: GrantsCommand,
+    pub command: GrantsCommand,
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum GrantsCommand {
+pub enum GrantsCommand {
     /// List what is remembered
     Ls,
     /// Forget the answers given for an app

@@ -1,19 +1,20 @@
 //! Apps: folders with a `holm.toml`.
 
-use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
-use holm_os::package::manifest::{MANIFEST_BYTES_MAX, Manifest, ManifestError};
+use holm_explain::exit;
+use holm_package::manifest::{MANIFEST_BYTES_MAX, Manifest, ManifestError};
 
 use crate::error::CommandError;
-use crate::exit;
+use crate::host::{FileKind, Host};
 
 /// The file that makes a folder an app.
 const MANIFEST: &str = "holm.toml";
 
 /// An app, as it lies on the disk.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct App {
     pub(crate) folder: PathBuf,
     pub(crate) manifest: Manifest,
@@ -21,14 +22,21 @@ pub(crate) struct App {
 
 impl App {
     /// The app in a folder; `None` when `path` is no folder.
-    pub(crate) fn open(path: &Path) -> Result<Option<App>, CommandError> {
-        if !path.is_dir() {
+    pub(crate) fn open(path: &Path, host: &dyn Host) -> Result<Option<App>, CommandError> {
+        if !matches!(host.look(path), Ok(FileKind::Directory)) {
             return Ok(None);
         }
         let file = path.join(MANIFEST);
-        let metadata = match fs::metadata(&file) {
-            Ok(metadata) => metadata,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        let size = match host.look(&file) {
+            Ok(FileKind::File(size)) => size,
+            // A pipe or a device may never answer, or never end.
+            Ok(FileKind::Directory | FileKind::Other) => {
+                return Err(CommandError::new(
+                    exit::NOT_RUNNABLE,
+                    format_args!("{} is not a regular file", file.display()),
+                ));
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(CommandError::new(
                     exit::NOT_RUNNABLE,
                     format_args!("{} is a directory without a {MANIFEST}", path.display()),
@@ -42,14 +50,7 @@ impl App {
                 )));
             }
         };
-        // A pipe or a device may never answer, or never end.
-        if !metadata.is_file() {
-            return Err(CommandError::new(
-                exit::NOT_RUNNABLE,
-                format_args!("{} is not a regular file", file.display()),
-            ));
-        }
-        if metadata.len() > MANIFEST_BYTES_MAX as u64 {
+        if size > MANIFEST_BYTES_MAX as u64 {
             return Err(CommandError::new(
                 exit::NOT_RUNNABLE,
                 format_args!(
@@ -58,7 +59,8 @@ impl App {
                 ),
             ));
         }
-        let bytes = fs::read(&file)
+        let bytes = host
+            .read(&file, MANIFEST_BYTES_MAX as u64 + 1)
             .map_err(|error| CommandError::failed(format_args!("{}: {error}", file.display())))?;
         let text = String::from_utf8(bytes).map_err(|error| {
             CommandError::new(

@@ -2,12 +2,50 @@
 
 use std::fmt::Write;
 
-use holm_os::engine::TrapReport;
+use crate::text::shown;
 
-use crate::error::shown;
+/// A trap, as the host's engine explains it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trap {
+    /// What happened: half a sentence without a full stop, for "the program trapped: ...".
+    pub summary: String,
+    /// The functions that were running, innermost first; inlined ones are frames of their own.
+    pub frames: Vec<Frame>,
+    /// Whether there were more frames than were kept.
+    pub more_frames: bool,
+    /// What usually causes it, or what to do about it.
+    pub hint: Option<String>,
+    /// Whether the program has debug information to get source lines from.
+    pub has_debug_information: bool,
+}
 
-/// What happened, where, and what may help.
-pub(crate) fn render(report: &TrapReport) -> String {
+/// A function that was running.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Frame {
+    /// Its name, demangled; `function 17` when it has none.
+    pub function: String,
+    /// Whether the compiler inlined it into the next one.
+    pub is_inlined: bool,
+    /// Where in the source.
+    pub location: Option<Location>,
+    /// Where in the module, in bytes from the start of the file.
+    pub module_offset: Option<u64>,
+}
+
+/// A place in a program's source.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Location {
+    /// The file, as the compiler named it.
+    pub file: String,
+    /// The line, from 1.
+    pub line: Option<u32>,
+    /// The column, from 1.
+    pub column: Option<u32>,
+}
+
+/// What happened, where, and what may help: lines, each with its end.
+#[must_use]
+pub fn render(report: &Trap) -> String {
     let mut text = format!("holm: the program trapped: {}\n", shown(&report.summary));
     let width = report.frames.len().saturating_sub(1).to_string().len();
     for (number, frame) in report.frames.iter().enumerate() {

@@ -1,40 +1,31 @@
-//! What is said when a program has ended: what was refused to it, and what would grant it.
+//! Refusals in words: what was refused to a program, and what would grant it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use holm_os::Finished;
-use holm_os::abi::ExitStatus;
-use holm_os::kernel::{Cause, Denial, Limit};
-use holm_os::package::grant::{Access, Grant, Limit as GrantLimit};
-use holm_os::package::guest_path::GuestPath;
-use holm_os::package::units::format_size;
+use holm_kernel::{Cause, Denial, Limit};
+use holm_package::grant::{Access, Grant, Limit as GrantLimit};
+use holm_package::guest_path::GuestPath;
+use holm_package::units::format_size;
 
-use crate::error::shown;
+use crate::text::shown;
 
 /// Most causes that are shown; the rest is counted.
 const SHOWN_MAX: usize = 8;
 
-/// Explains what was refused, once per cause, on standard error.
+/// What was refused, a sentence for each cause, with the option that would grant it.
 ///
 /// A path where nothing is mounted is a refusal only when it mattered: programs look into
-/// many places that need not be there. So those are told when the program failed, and
+/// many places that need not be there. So those are told when the program `failed`, and
 /// whenever it wanted to change something there.
-pub(crate) fn denials(finished: &Finished) {
-    let failed = finished.status != ExitStatus::Exited(0);
-    let sentences = explain(&finished.process.denials(), failed);
-    for sentence in sentences.iter().take(SHOWN_MAX) {
-        note!("holm: {sentence}");
-    }
-    if sentences.len() > SHOWN_MAX {
-        note!(
-            "holm: and {} more refusals; --trace shows each",
-            sentences.len() - SHOWN_MAX
-        );
-    }
-}
-
-fn explain(denials: &[Denial], failed: bool) -> Vec<String> {
+///
+/// `is_directory` says whether the host has a directory of that name, for the options that
+/// are suggested. A host without directories says no.
+#[must_use]
+pub fn explain(
+    denials: &[Denial],
+    failed: bool,
+    is_directory: &dyn Fn(&str) -> bool,
+) -> Vec<String> {
     let mut sentences = Vec::new();
     // One grant opens a whole directory: what lies in one is one cause.
     let mut missing: BTreeMap<String, (String, bool, u64)> = BTreeMap::new();
@@ -80,21 +71,32 @@ fn explain(denials: &[Denial], failed: bool) -> Vec<String> {
             "refused: {word} {}: nothing is granted there{}. To allow it: {}",
             shown(&path),
             times(count),
-            directory_option(&likely_source(&directory), &directory, access),
+            directory_option(&likely_source(&directory, is_directory), &directory, access),
         ));
+    }
+    sentences
+}
+
+/// The first of many sentences, and how many more there are.
+#[must_use]
+pub fn shortened(mut sentences: Vec<String>) -> Vec<String> {
+    let more = sentences.len().saturating_sub(SHOWN_MAX);
+    if more > 0 {
+        sentences.truncate(SHOWN_MAX);
+        sentences.push(format!("and {more} more refusals; --trace shows each"));
     }
     sentences
 }
 
 /// The host's directory that is most likely meant by a guest path: the one of that name
 /// below where the person is, or else the one of that name.
-fn likely_source(directory: &str) -> String {
+fn likely_source(directory: &str, is_directory: &dyn Fn(&str) -> bool) -> String {
     if directory == "/" {
         return ".".to_owned();
     }
     let below = format!(".{directory}");
     for candidate in [below.as_str(), directory] {
-        if Path::new(candidate).is_dir() {
+        if is_directory(candidate) {
             return candidate.to_owned();
         }
     }
@@ -152,9 +154,9 @@ fn times(count: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::explain;
-    use holm_os::abi::Errno;
-    use holm_os::kernel::{Cause, Denial, Limit};
+    use super::{explain, shortened};
+    use holm_abi::Errno;
+    use holm_kernel::{Cause, Denial, Limit};
 
     fn denial(cause: Cause, count: u64) -> Denial {
         Denial {
@@ -178,6 +180,7 @@ mod tests {
                 denial(Cause::Limit(Limit::Memory(64 << 20)), 1),
             ],
             false,
+            &|_| false,
         );
         assert_eq!(
             sentences,
@@ -195,11 +198,40 @@ mod tests {
             path: "/nowhere/hosts".to_owned(),
             write: false,
         };
-        assert!(explain(&[denial(probe.clone(), 1)], false).is_empty());
+        assert!(explain(&[denial(probe.clone(), 1)], false, &|_| false).is_empty());
         assert_eq!(
-            explain(&[denial(probe, 1)], true),
+            explain(&[denial(probe, 1)], true, &|_| false),
             ["refused: read /nowhere/hosts: nothing is granted there. \
               To allow it: --dir HOST_DIR::/nowhere:ro"]
         );
+    }
+
+    #[test]
+    fn the_option_names_a_directory_that_is_there() {
+        let write = || Cause::NothingMounted {
+            path: "/out/a.txt".to_owned(),
+            write: true,
+        };
+        for (there, option) in [
+            ("./out", "--dir ./out::/out:rw"),
+            ("/out", "--dir /out::/out:rw"),
+        ] {
+            let sentences = explain(&[denial(write(), 1)], false, &|path| path == there);
+            assert_eq!(
+                sentences,
+                [format!(
+                    "refused: change /out/a.txt: nothing is granted there. To allow it: {option}"
+                )]
+            );
+        }
+    }
+
+    #[test]
+    fn many_sentences_are_cut_and_counted() {
+        let many = |count: usize| (0..count).map(|at| at.to_string()).collect::<Vec<_>>();
+        assert_eq!(shortened(many(8)), many(8));
+        let cut = shortened(many(11));
+        assert_eq!(cut.len(), 9);
+        assert_eq!(cut[8], "and 3 more refusals; --trace shows each");
     }
 }

@@ -1,25 +1,26 @@
 //! `--trace`: system calls as they complete, for people (like strace) or for machines.
 
 use std::fmt::Write as _;
-use std::io::{self, LineWriter, Write};
-use std::sync::{Mutex, PoisonError};
 
-use holm_os::kernel::{Answer, Argument, Observer, TraceEvent};
+use holm_kernel::{Answer, Argument, Observer, TraceEvent};
 use serde_json::{Map, Value, json};
 
 /// How a trace is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Format {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
     /// One line a call, as strace writes them.
     Text,
     /// One JSON object a line.
     Json,
 }
 
-/// Writes each call as it completes.
-pub(crate) struct Tracer {
+/// Whoever gets the lines of a trace, without their ends. Called on the guest's thread.
+pub type Sink = Box<dyn Fn(&str) + Send + Sync>;
+
+/// Hands on each call, as a line, as it completes.
+pub struct Tracer {
     format: Format,
-    output: Mutex<LineWriter<Box<dyn Write + Send>>>,
+    sink: Sink,
 }
 
 impl std::fmt::Debug for Tracer {
@@ -34,34 +35,34 @@ impl std::fmt::Debug for Tracer {
 const DATA_SHOWN: usize = 32;
 
 impl Tracer {
-    pub(crate) fn new(format: Format, output: Box<dyn Write + Send>) -> Tracer {
-        Tracer {
-            format,
-            output: Mutex::new(LineWriter::new(output)),
-        }
+    /// A tracer whose lines go to `sink`.
+    #[must_use]
+    pub fn new(format: Format, sink: Sink) -> Tracer {
+        Tracer { format, sink }
     }
 
-    /// Writes a line about the whole run, such as its end.
-    pub(crate) fn note(&self, text: &str) {
-        match self.format {
-            Format::Text => self.line(&format!("+++ {text} +++")),
-            Format::Json => self.line(&json!({ "note": text }).to_string()),
-        }
-    }
-
-    fn line(&self, line: &str) {
-        let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
-        // A trace that cannot be written (a closed pipe) must not end the program.
-        let _: io::Result<()> = writeln!(output, "{line}");
+    /// Hands on a line about the whole run, such as its end.
+    pub fn note(&self, text: &str) {
+        let line = match self.format {
+            Format::Text => format!("+++ {text} +++"),
+            Format::Json => json!({ "note": text }).to_string(),
+        };
+        (self.sink)(&line);
     }
 }
 
 impl Observer for Tracer {
     fn completed(&self, event: &TraceEvent<'_>) {
-        match self.format {
-            Format::Text => self.line(&text(event)),
-            Format::Json => self.line(&object(event).to_string()),
-        }
+        (self.sink)(&line(self.format, event));
+    }
+}
+
+/// A call as one line, without its end.
+#[must_use]
+pub fn line(format: Format, event: &TraceEvent<'_>) -> String {
+    match format {
+        Format::Text => text(event),
+        Format::Json => object(event).to_string(),
     }
 }
 
