@@ -3,7 +3,7 @@
 use std::io::IoSlice;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Poll, Waker};
+use std::task::{Poll, Waker, ready};
 
 use holm_abi::{Errno, Fd, FdFlags, FileType, Rights, Stat};
 
@@ -109,7 +109,7 @@ impl OpenFile {
         match &self.object {
             Object::File(file, _) => {
                 let mut offset = crate::lock(&self.offset);
-                let read = file.read_at(*offset, buffer)?;
+                let read = ready!(file.poll_read_at(*offset, buffer, waker))?;
                 *offset += read as u64;
                 Poll::Ready(Ok(read))
             }

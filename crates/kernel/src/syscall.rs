@@ -46,6 +46,14 @@ pub(crate) fn done<T>(result: Result<T>) -> SysResult<T> {
     Poll::Ready(result)
 }
 
+/// A call that may have to wait before it does anything.
+pub(crate) fn waited<T>(result: Result<Poll<T>>) -> SysResult<T> {
+    match result {
+        Ok(done) => done.map(Ok),
+        Err(errno) => Poll::Ready(Err(errno)),
+    }
+}
+
 /// A count of bytes as it is answered; transfers are bounded below 2^31.
 pub(crate) fn count(bytes: usize) -> Result<u32> {
     u32::try_from(bytes).map_err(|_| Errno::Overflow)

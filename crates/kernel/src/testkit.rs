@@ -3,6 +3,7 @@
 pub mod backend;
 pub mod clock;
 pub mod host;
+pub mod late;
 pub mod model;
 pub mod random;
 pub mod scenario;
@@ -10,5 +11,6 @@ pub mod simulate;
 pub mod simulator;
 
 pub use clock::StepClock;
+pub use late::LateSource;
 pub use model::Model;
 pub use random::SplitMix64;

@@ -8,6 +8,7 @@ pub mod mount;
 pub mod node;
 pub mod overlayfs;
 pub(crate) mod procfs;
+pub mod ranges;
 pub(crate) mod synthetic;
 pub(crate) mod voidfs;
 pub(crate) mod walk;

@@ -2,7 +2,7 @@
 
 use std::io::IoSlice;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, ready};
 
 use holm_abi::{Advice, Errno, Fd, FdFlags, Rights, SetTimes, Stat, Syscall, TRANSFER_MAX, Whence};
 
@@ -28,8 +28,8 @@ pub(crate) fn fd_pread(task: &mut Task, fd: Fd, buffer: &mut [u8], offset: u64) 
     if offset > OFFSET_MAX {
         return done(Err(Errno::Invalid));
     }
-    let read = file.read_at(offset, clamp(buffer));
-    received(task, Poll::Ready(read))
+    let read = file.poll_read_at(offset, clamp(buffer), &task.waker);
+    received(task, read)
 }
 
 pub(crate) fn fd_write(task: &mut Task, fd: Fd, data: &[IoSlice<'_>]) -> SysResult<u32> {
@@ -252,6 +252,9 @@ pub(crate) fn fd_filestat_set_times(task: &mut Task, fd: Fd, times: SetTimes) ->
         task.writable_mount(mount, call, || ".".to_owned())?;
     }
     let open = task.open_file(fd, Rights::FD_FILESTAT_SET_TIMES)?;
+    if let Object::File(file, _) = &open.object {
+        ready!(file.prepare_change(&task.waker))?;
+    }
     done(match &open.object {
         Object::File(file, _) => file.set_times(times),
         Object::Directory(place, _) => task

@@ -11,7 +11,7 @@ use holm_abi::{
 };
 
 use super::file::new_flags;
-use super::{count, done};
+use super::{count, done, waited};
 use crate::denial::Cause;
 use crate::descriptor::{Entry, Object, OpenFile};
 use crate::task::{SysResult, Task};
@@ -237,18 +237,28 @@ pub(crate) fn path_filestat_set_times(
     let call = Syscall::PathFilestatSetTimes;
     let base = task.base(fd, Rights::PATH_FILESTAT_SET_TIMES)?;
     let follow = flags.contains(LookupFlags::SYMLINK_FOLLOW);
-    done(task.at(call, &base, path, |place, target| match target {
-        Target::Here { .. } => {
-            task.writable(place, call, path)?;
-            place.directory.set_times(times).map(Step::Done)
-        }
-        Target::Name { name, directory } => {
-            if let Step::Follow(text) = stat_name(place, name, follow, directory)? {
-                return Ok(Step::Follow(text));
+    waited(task.at(call, &base, path, |place, target| {
+        match target {
+            Target::Here { .. } => {
+                task.writable(place, call, path)?;
+                place.directory.set_times(times)?;
             }
-            task.writable(place, call, path)?;
-            place.directory.set_times_at(name, times).map(Step::Done)
+            Target::Name { name, directory } => {
+                if let Step::Follow(text) = stat_name(place, name, follow, directory)? {
+                    return Ok(Step::Follow(text));
+                }
+                task.writable(place, call, path)?;
+                if place
+                    .directory
+                    .prepare_change_at(name, &task.waker)?
+                    .is_pending()
+                {
+                    return Ok(Step::Done(Poll::Pending));
+                }
+                place.directory.set_times_at(name, times)?;
+            }
         }
+        Ok(Step::Done(Poll::Ready(())))
     }))
 }
 
@@ -435,7 +445,7 @@ pub(crate) fn path_link(
     let call = Syscall::PathLink;
     let base = task.base(fd, Rights::PATH_LINK_SOURCE)?;
     let new_base = task.base(new_fd, Rights::PATH_LINK_TARGET)?;
-    done((|| {
+    waited((|| {
         let follow = flags.contains(LookupFlags::SYMLINK_FOLLOW);
         let from = match task.find(call, &base, path, |directory| follow || directory) {
             Err(Errno::Busy) => return Err(Errno::NotPermitted),
@@ -457,9 +467,16 @@ pub(crate) fn path_link(
         if source.file_type == FileType::Directory {
             return Err(Errno::NotPermitted);
         }
-        from.place
-            .directory
+        let directory = &from.place.directory;
+        if directory
+            .prepare_change_at(&from.name, &task.waker)?
+            .is_pending()
+        {
+            return Ok(Poll::Pending);
+        }
+        directory
             .link_at(&from.name, &*to.place.directory, &to.name)
+            .map(Poll::Ready)
     })())
 }
 
@@ -473,7 +490,7 @@ pub(crate) fn path_rename(
     let call = Syscall::PathRename;
     let base = task.base(fd, Rights::PATH_RENAME_SOURCE)?;
     let new_base = task.base(new_fd, Rights::PATH_RENAME_TARGET)?;
-    done((|| {
+    waited((|| {
         let from = task.find(call, &base, path, |_| false)?;
         let to = task.find(call, &new_base, new_path, |_| false)?;
         if from.directory || to.directory {
@@ -490,9 +507,16 @@ pub(crate) fn path_rename(
             from.place.directory.stat_at(&from.name)?;
         }
         task.writable(&from.place, call, path)?;
-        from.place
-            .directory
+        let directory = &from.place.directory;
+        if directory
+            .prepare_change_at(&from.name, &task.waker)?
+            .is_pending()
+        {
+            return Ok(Poll::Pending);
+        }
+        directory
             .rename_at(&from.name, &*to.place.directory, &to.name)
+            .map(Poll::Ready)
     })())
 }
 
@@ -545,12 +569,10 @@ pub(crate) fn path_open(
         inheriting: inheriting & most,
         flags,
     };
-    Poll::Ready(
-        task.at_to(Syscall::PathOpen, create, &base, path, |place, target| {
-            open_target(task, place, target, path, &request)
-        })
-        .and_then(|entry| task.install(entry)),
-    )
+    let opened = task.at_to(Syscall::PathOpen, create, &base, path, |place, target| {
+        open_target(task, place, target, path, &request)
+    });
+    waited(opened).map(|opened| opened.and_then(|entry| task.install(entry)))
 }
 
 fn needed(open: OpenFlags) -> Rights {
@@ -570,7 +592,7 @@ fn open_target(
     target: Target<'_>,
     path: &str,
     request: &Request,
-) -> Result<Step<Entry>> {
+) -> Result<Step<Poll<Entry>>> {
     let mut options = request.options;
     let (name, slash) = match target {
         Target::Here { .. } => {
@@ -580,7 +602,8 @@ fn open_target(
             if options.write || options.truncate || options.create {
                 return Err(Errno::IsDirectory);
             }
-            return Ok(Step::Done(directory_entry(place.clone(), request)));
+            let entry = directory_entry(place.clone(), request);
+            return Ok(Step::Done(Poll::Ready(entry)));
         }
         Target::Name { name, directory } => (name, directory),
     };
@@ -608,6 +631,13 @@ fn open_target(
             }
         }
     }
+    let new = options.create && options.exclusive;
+    if options.write && !options.truncate && !new {
+        let prepared = place.directory.prepare_change_at(name, &task.waker)?;
+        if prepared.is_pending() {
+            return Ok(Step::Done(Poll::Pending));
+        }
+    }
     let object = match place.directory.open_at(name, options)? {
         Opened::Symlink(_) if options.create && options.exclusive => return Err(Errno::Exist),
         Opened::Symlink(text) if request.follow || slash => return Ok(Step::Follow(text)),
@@ -618,12 +648,14 @@ fn open_target(
                 directory,
                 point: None,
             };
-            return Ok(Step::Done(directory_entry(below, request)));
+            let entry = directory_entry(below, request);
+            return Ok(Step::Done(Poll::Ready(entry)));
         }
         Opened::File(file) => Object::File(file, place.mount.clone()),
         Opened::Stream(stream) => Object::Stream(stream),
     };
-    Ok(Step::Done(file_entry(object, place.mount.access, request)))
+    let entry = file_entry(object, place.mount.access, request);
+    Ok(Step::Done(Poll::Ready(entry)))
 }
 
 /// Before an open for writing on a read-only mount is refused: what is not there is
@@ -633,7 +665,7 @@ fn refused_write(
     name: &str,
     options: OpenOptions,
     follow: bool,
-) -> Result<Option<Step<Entry>>> {
+) -> Result<Option<Step<Poll<Entry>>>> {
     let stat = match place.directory.stat_at(name) {
         Err(Errno::NoEntry) if options.create => return Ok(None),
         stat => stat?,

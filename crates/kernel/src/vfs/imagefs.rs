@@ -14,6 +14,7 @@ mod tests;
 use std::fmt::Debug;
 use std::ops::Range;
 use std::sync::Arc;
+use std::task::{Poll, Waker};
 
 use holm_abi::{FileType, Stat};
 
@@ -29,8 +30,19 @@ pub trait Blob: Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// `EIO` when the bytes cannot be had, or are not what they should be.
+    /// `EIO` when the bytes cannot be had, or are not what they should be; `EAGAIN` where
+    /// [`Blob::poll_read_at`] would wait.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize>;
+    /// The same for bytes that may have to come first; see
+    /// [`File::poll_read_at`](super::node::File::poll_read_at).
+    fn poll_read_at(&self, offset: u64, buffer: &mut [u8], waker: &Waker) -> Poll<Result<usize>> {
+        let _ = waker;
+        Poll::Ready(self.read_at(offset, buffer))
+    }
+    /// Whether [`Blob::poll_read_at`] may answer `Pending`.
+    fn may_wait(&self) -> bool {
+        false
+    }
 }
 
 impl Blob for Vec<u8> {
@@ -73,6 +85,7 @@ pub struct ImageFs {
     children: Vec<NodeId>,
     directories: Vec<Entries>,
     blobs: Vec<Arc<dyn Blob>>,
+    may_wait: bool,
 }
 
 /// An entry of an image: 32 bytes.

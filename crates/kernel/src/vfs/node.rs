@@ -126,14 +126,45 @@ pub trait Directory: Any + Debug + Send + Sync {
     /// replaces a file by a file and an empty directory by a directory; `EINVAL` when a
     /// directory would move into itself, `ENOTEMPTY`, `EISDIR`, `ENOTDIR`.
     fn rename_at(&self, name: &str, to: &dyn Directory, new_name: &str) -> Result<()>;
+    /// Whether there may be files at or below it whose reads wait ([`File::poll_read_at`]).
+    fn may_wait(&self) -> bool {
+        false
+    }
+    /// Makes everything available that opening the existing file `name` for writing, renaming
+    /// it, linking it or setting its times needs: a copy-on-write backend must have all bytes
+    /// of a file to copy it, and they may come from far. The kernel asks before each of these
+    /// (except for an open that truncates) and makes the call again when it is woken. What is
+    /// wrong with the name is for the call itself to say.
+    fn prepare_change_at(&self, name: &str, waker: &Waker) -> Poll<Result<()>> {
+        let _ = (name, waker);
+        Poll::Ready(Ok(()))
+    }
 }
 
 /// An open file with offsets.
 pub trait File: Any + Debug + Send + Sync {
     /// Metadata (`device` is filled in by the kernel).
     fn stat(&self) -> Result<Stat>;
-    /// Reads at `offset`; 0 is the end of the file. A short read is allowed.
+    /// Reads at `offset`; 0 is the end of the file. A short read is allowed. `EAGAIN` where
+    /// [`File::poll_read_at`] would wait.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize>;
+    /// The same for a file whose bytes may have to come first, from a network or a disk that
+    /// answers later: `Pending` registers the waker, and the caller tries again when woken.
+    /// The kernel reads by this alone.
+    ///
+    /// One call rather than a question whether to wait, followed by a read: nothing can be
+    /// thrown out of a cache between the two, and a file that never waits costs no call more.
+    fn poll_read_at(&self, offset: u64, buffer: &mut [u8], waker: &Waker) -> Poll<Result<usize>> {
+        let _ = waker;
+        Poll::Ready(self.read_at(offset, buffer))
+    }
+    /// Makes everything available that setting the times of this file needs, as
+    /// [`Directory::prepare_change_at`] does for a name: of what changes a file, that alone
+    /// is possible on one that was not opened for writing.
+    fn prepare_change(&self, waker: &Waker) -> Poll<Result<()>> {
+        let _ = waker;
+        Poll::Ready(Ok(()))
+    }
     /// Writes at `offset`, filling a gap with zeros. A short write is allowed.
     fn write_at(&self, offset: u64, data: &[IoSlice<'_>]) -> Result<usize>;
     /// Writes at the end, in one step; answers the bytes written and the offset after them.

@@ -17,6 +17,11 @@
 //!   exception: copying up one name makes it a file of its own, as on Linux.)
 //! - Removing something from the lower layer works also when the upper layer is full.
 //!
+//! A lower file whose reads wait ([`File::poll_read_at`](super::node::File::poll_read_at)) is
+//! collected in memory before it is copied up ([`Directory::prepare_change_at`]), so that the
+//! copy itself is made at once as any other and nobody, after a crash either, finds half a
+//! file. What is collected is bounded ([`STAGED_MAX`]).
+//!
 //! A merged directory reports 1 link, as on Linux: "not counted". The upper layer must not be
 //! changed by others, and the positions of both layers' listings stay below 2^63.
 //!
@@ -24,11 +29,12 @@
 //!
 //! In the order in which they may be taken while holding an earlier one:
 //!
+//! 0. One `Staged`: a lower file that is being collected.
 //! 1. `Shared::changes`: everything that changes which names there are, or which layer they
 //!    come from. Never taken by input and output on files that are open for writing, by
 //!    lookups, listings, or by opening for reading.
 //! 2. `OverlayDirectory::state`: holders of `changes` may take two, everybody else one.
-//! 3. `OverlayDirectory::place`, `Shared::origins`: leaves, one at a time.
+//! 3. `OverlayDirectory::place`, `Shared::origins`, `Shared::staging`: leaves, one at a time.
 //!
 //! The layers' own locks come after all of these.
 
@@ -36,6 +42,7 @@ mod copy_up;
 mod directory;
 mod file;
 mod listing;
+mod staging;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -46,6 +53,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use holm_abi::{SetTime, SetTimes, Stat};
 
 use self::directory::OverlayDirectory;
+pub use self::staging::STAGED_MAX;
+use self::staging::Staging;
 use super::node::Directory;
 use crate::port::Clock;
 
@@ -65,6 +74,8 @@ impl OverlayFs {
         clock: Arc<dyn Clock>,
     ) -> Arc<OverlayFs> {
         let shared = Arc::new(Shared {
+            lower_may_wait: lower.may_wait(),
+            staging: Mutex::default(),
             clock,
             changes: Mutex::new(()),
             origins: RwLock::new(HashMap::new()),
@@ -83,6 +94,10 @@ impl OverlayFs {
 /// What all nodes of one overlay share.
 #[derive(Debug)]
 struct Shared {
+    /// Whether reads of lower files may wait.
+    lower_may_wait: bool,
+    /// Lower files that are being collected.
+    staging: Mutex<Staging>,
     clock: Arc<dyn Clock>,
     changes: Mutex<()>,
     /// Inode numbers of copied-up files, by those that the upper layer gave them.

@@ -184,6 +184,7 @@ impl ImageBuilder {
             children: order,
             directories: Vec::new(),
             blobs: Vec::new(),
+            may_wait: false,
         };
         let parents: Vec<NodeId> = nodes.iter().map(|node| node.parent).collect();
         for node in nodes {
@@ -304,6 +305,7 @@ impl ImageFs {
                 Kind::Directory(number(self.directories.len() - 1)?)
             }
             Content::File(blob, executable) => {
+                self.may_wait |= blob.may_wait();
                 self.blobs.push(blob);
                 Kind::File {
                     blob: number(self.blobs.len() - 1)?,

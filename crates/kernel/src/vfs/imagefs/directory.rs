@@ -3,6 +3,7 @@
 use std::io::IoSlice;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::task::{Poll, Waker};
 
 use holm_abi::{Errno, SetTimes, Stat};
 
@@ -149,6 +150,10 @@ impl Directory for ImageDirectory {
     fn rename_at(&self, _name: &str, _to: &dyn Directory, _new_name: &str) -> Result<()> {
         Err(Errno::ReadOnly)
     }
+
+    fn may_wait(&self) -> bool {
+        self.image.may_wait
+    }
 }
 
 /// An open file of an image.
@@ -158,18 +163,32 @@ struct ImageFile {
     stat: Stat,
 }
 
+impl ImageFile {
+    /// The part of a buffer that the file can fill from `offset` on.
+    fn within<'b>(&self, offset: u64, buffer: &'b mut [u8]) -> &'b mut [u8] {
+        let left = usize::try_from(self.stat.size.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let length = buffer.len().min(left);
+        &mut buffer[..length]
+    }
+}
+
 impl File for ImageFile {
     fn stat(&self) -> Result<Stat> {
         Ok(self.stat)
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
-        let left = usize::try_from(self.stat.size.saturating_sub(offset)).unwrap_or(usize::MAX);
-        let length = buffer.len().min(left);
-        if length == 0 {
-            return Ok(0);
+        match self.within(offset, buffer) {
+            [] => Ok(0),
+            buffer => self.blob.read_at(offset, buffer),
         }
-        self.blob.read_at(offset, &mut buffer[..length])
+    }
+
+    fn poll_read_at(&self, offset: u64, buffer: &mut [u8], waker: &Waker) -> Poll<Result<usize>> {
+        match self.within(offset, buffer) {
+            [] => Poll::Ready(Ok(0)),
+            buffer => self.blob.poll_read_at(offset, buffer, waker),
+        }
     }
 
     fn write_at(&self, _offset: u64, _data: &[IoSlice<'_>]) -> Result<usize> {

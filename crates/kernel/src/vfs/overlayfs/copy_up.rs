@@ -14,6 +14,17 @@ use super::state::{Entry, Found};
 use super::{lower_inode, times_of};
 use crate::vfs::node::{Directory, File, Lookup, OpenOptions, Opened, Result};
 
+/// What a copied file is to hold.
+#[derive(Clone, Copy)]
+pub(super) enum Data<'a> {
+    /// Nothing: it is about to be truncated.
+    Nothing,
+    /// What the lower file has.
+    Lower,
+    /// The same, read before.
+    Bytes(&'a [u8]),
+}
+
 /// Bytes copied at a time.
 const COPY_BYTES: usize = 64 << 10;
 
@@ -80,8 +91,8 @@ impl OverlayDirectory {
     }
 
     /// Copies `name`, which is not a directory, to the upper layer if it is not there yet,
-    /// with its times and, if asked, its data. Answers this directory in the upper layer.
-    pub(super) fn copy_up(&self, name: &str, with_data: bool) -> Result<Arc<dyn Directory>> {
+    /// with its times and `data`. Answers this directory in the upper layer.
+    pub(super) fn copy_up(&self, name: &str, data: Data<'_>) -> Result<Arc<dyn Directory>> {
         let upper = self.ensure_upper()?;
         // Held while copying, so that nobody finds half a file.
         let mut state = self.state_mut();
@@ -93,7 +104,7 @@ impl OverlayDirectory {
         let before = upper.stat()?;
         let copied = match stat.file_type {
             FileType::SymbolicLink => copy_link(&*lower, &*upper, name, &stat),
-            FileType::RegularFile => copy_file(&*lower, &*upper, name, &stat, with_data),
+            FileType::RegularFile => copy_file(&*lower, &*upper, name, &stat, data),
             _ => Err(Errno::NotSupported),
         };
         let restored = upper.set_times(times_of(&before));
@@ -121,7 +132,7 @@ impl OverlayDirectory {
             .get(name)
             .is_some_and(|open| std::ptr::eq(open.as_ptr(), file));
         if is_current {
-            self.copy_up(name, true)?;
+            self.copy_up(name, Data::Lower)?;
         }
         Ok(())
     }
@@ -166,7 +177,7 @@ fn copy_file(
     upper: &dyn Directory,
     name: &str,
     stat: &Stat,
-    with_data: bool,
+    data: Data<'_>,
 ) -> Result<Option<Arc<dyn File>>> {
     let reading = OpenOptions {
         read: true,
@@ -181,10 +192,12 @@ fn copy_file(
     };
     let source = as_file(lower.open_at(name, reading)?)?;
     let copy = as_file(upper.open_at(name, creating)?)?;
-    let copied = if with_data {
-        copy_data(&*source, &*copy).and_then(|()| copy.set_times(times_of(stat)))
-    } else {
-        Ok(())
+    let copied = match data {
+        Data::Nothing => Ok(()),
+        Data::Lower => copy_data(&*source, &*copy).and_then(|()| copy.set_times(times_of(stat))),
+        Data::Bytes(bytes) => {
+            copy_bytes(bytes, &*copy).and_then(|()| copy.set_times(times_of(stat)))
+        }
     };
     if let Err(errno) = copied {
         let _ = upper.unlink_at(name);
@@ -209,11 +222,26 @@ fn copy_data(source: &dyn File, copy: &dyn File) -> Result<()> {
         if read == 0 {
             return copy.set_size(offset);
         }
-        if buffer[..read].iter().any(|byte| *byte != 0) {
-            write_whole(copy, offset, &buffer[..read])?;
-        }
+        write_unless_zero(copy, offset, &buffer[..read])?;
         offset += u64::try_from(read).expect("invariant: a buffer's length fits 64 bits");
     }
+}
+
+/// The same of bytes that were read before.
+fn copy_bytes(bytes: &[u8], copy: &dyn File) -> Result<()> {
+    let mut offset = 0;
+    for piece in bytes.chunks(COPY_BYTES) {
+        write_unless_zero(copy, offset, piece)?;
+        offset += u64::try_from(piece.len()).expect("invariant: a length fits 64 bits");
+    }
+    copy.set_size(offset)
+}
+
+fn write_unless_zero(copy: &dyn File, offset: u64, bytes: &[u8]) -> Result<()> {
+    if bytes.iter().any(|byte| *byte != 0) {
+        write_whole(copy, offset, bytes)?;
+    }
+    Ok(())
 }
 
 fn write_whole(file: &dyn File, mut offset: u64, mut bytes: &[u8]) -> Result<()> {

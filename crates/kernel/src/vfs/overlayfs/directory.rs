@@ -5,9 +5,11 @@ use std::ops::ControlFlow;
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
 };
+use std::task::{Poll, Waker};
 
 use holm_abi::{Errno, FileType, SetTimes, Stat};
 
+use super::copy_up::Data;
 use super::file::OverlayFile;
 use super::state::{Entry, Found, State, present};
 use super::{Shared, lower_inode};
@@ -139,7 +141,7 @@ impl OverlayDirectory {
     }
 
     /// Finds what `name` leads to.
-    fn find(&self, name: &str) -> Result<Entry> {
+    pub(super) fn find(&self, name: &str) -> Result<Entry> {
         if let Found::Entry(entry) = self.state().find(name)? {
             return Ok(entry);
         }
@@ -361,7 +363,11 @@ impl Directory for OverlayDirectory {
             Entry::Lower(..) if writes => {
                 let upper = {
                     let _changes = self.shared.lock_changes();
-                    self.copy_up(name, !options.truncate)?
+                    let data = match options.truncate {
+                        true => Data::Nothing,
+                        false => Data::Lower,
+                    };
+                    self.copy_up(name, data)?
                 };
                 self.open_upper(&upper, name, existing)
             }
@@ -391,7 +397,7 @@ impl Directory for OverlayDirectory {
             Entry::Upper(upper, _) => upper.set_times_at(name, times),
             Entry::Lower(..) => {
                 let _changes = self.shared.lock_changes();
-                self.copy_up(name, true)?.set_times_at(name, times)
+                self.copy_up(name, Data::Lower)?.set_times_at(name, times)
             }
         }
     }
@@ -468,7 +474,7 @@ impl Directory for OverlayDirectory {
         let from_upper = match found {
             Entry::Directory(_) => return Err(Errno::NotPermitted),
             Entry::Upper(upper, _) => upper,
-            Entry::Lower(..) => self.copy_up(name, true)?,
+            Entry::Lower(..) => self.copy_up(name, Data::Lower)?,
         };
         let to_upper = to.ensure_upper()?;
         from_upper.link_at(name, &*to_upper, new_name)
@@ -494,6 +500,17 @@ impl Directory for OverlayDirectory {
             check_replace(&source, target)?;
         }
         self.rename_found(name, &source, to, new_name, target.as_ref())
+    }
+
+    fn may_wait(&self) -> bool {
+        self.shared.lower_may_wait
+    }
+
+    fn prepare_change_at(&self, name: &str, waker: &Waker) -> Poll<Result<()>> {
+        if !self.shared.lower_may_wait {
+            return Poll::Ready(Ok(()));
+        }
+        self.stage(name, waker)
     }
 }
 
@@ -539,7 +556,7 @@ impl OverlayDirectory {
                 self.ensure_upper()?
             }
             Entry::Upper(upper, _) => Arc::clone(upper),
-            Entry::Lower(..) => self.copy_up(name, true)?,
+            Entry::Lower(..) => self.copy_up(name, Data::Lower)?,
         };
         let to_upper = to.ensure_upper()?;
         let covers = self.state().shown_lower(name)?.is_some();

@@ -3,12 +3,13 @@
 use std::io::IoSlice;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::task::{Poll, Waker};
 
 use holm_abi::{Advice, Errno, SetTimes, Stat};
 
 use super::directory::OverlayDirectory;
 use super::lower_inode;
-use crate::vfs::node::{File, Result};
+use crate::vfs::node::{Directory, File, Result};
 
 /// An open file. All handles of one lower file share it, so that they switch together.
 #[derive(Debug)]
@@ -116,6 +117,19 @@ impl File for OverlayFile {
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         self.current().read_at(offset, buffer)
+    }
+
+    fn poll_read_at(&self, offset: u64, buffer: &mut [u8], waker: &Waker) -> Poll<Result<usize>> {
+        self.current().poll_read_at(offset, buffer, waker)
+    }
+
+    fn prepare_change(&self, waker: &Waker) -> Poll<Result<()>> {
+        match (self.upper.get(), &self.lower) {
+            (None, Some(lower)) if !lower.unlinked.load(Ordering::Relaxed) => {
+                lower.directory.prepare_change_at(&lower.name, waker)
+            }
+            _ => Poll::Ready(Ok(())),
+        }
     }
 
     fn write_at(&self, offset: u64, data: &[IoSlice<'_>]) -> Result<usize> {
