@@ -92,7 +92,7 @@ fn clippy() -> Result<()> {
     ]))
 }
 
-/// The portable crates build for a target without a host; which they are, their tiers say.
+/// The portable crates build for a target without a host; their tiers or manifests say which.
 fn wasm32() -> Result<()> {
     const TARGET: &str = "wasm32-unknown-unknown";
     wasm_target::ensure(TARGET)?;

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::command;
 
-/// Highest tier that must run on every host, the browser's included.
+/// Highest tier of which every crate must run on every host, the browser's included. Crates
+/// above it may say that they do.
 pub(crate) const PORTABLE_TIER_MAX: u64 = 2;
 
 /// The workspace.
@@ -30,6 +31,8 @@ pub(crate) struct Member {
     pub(crate) folder: String,
     /// `package.metadata.holm.tier`.
     pub(crate) tier: Option<u64>,
+    /// Whether it must run on every host: by its tier, or by `package.metadata.holm.portable`.
+    pub(crate) portable: bool,
     /// What its manifest asks for.
     pub(crate) dependencies: Vec<Dependency>,
 }
@@ -69,9 +72,7 @@ impl Workspace {
 
     /// The crates that must run on every host.
     pub(crate) fn portable(&self) -> impl Iterator<Item = &Member> {
-        self.members
-            .iter()
-            .filter(|member| member.tier.is_some_and(|tier| tier <= PORTABLE_TIER_MAX))
+        self.members.iter().filter(|member| member.portable)
     }
 }
 
@@ -94,10 +95,14 @@ impl Member {
                 })
             })
             .collect::<Result<_>>()?;
+        let stated = &package["metadata"]["holm"];
+        let tier = stated["tier"].as_u64();
+        let low = tier.is_some_and(|tier| tier <= PORTABLE_TIER_MAX);
         Ok(Self {
             name: text_of(&package["name"])?.to_owned(),
             folder: folder.to_owned(),
-            tier: package["metadata"]["holm"]["tier"].as_u64(),
+            tier,
+            portable: low || stated["portable"] == Value::Bool(true),
             dependencies,
         })
     }

@@ -37,13 +37,24 @@ pub(super) fn tiers(tree: &Tree) -> Vec<Finding> {
             continue;
         };
         for dependency in &member.dependencies {
-            let Some(lower) = members
-                .iter()
-                .find(|other| other.name == dependency.name)
-                .and_then(|other| other.tier)
-            else {
+            let Some(other) = members.iter().find(|other| other.name == dependency.name) else {
                 continue;
             };
+            let Some(lower) = other.tier else {
+                continue;
+            };
+            let portable = other.portable || !member.portable || dependency.dev;
+            if lower < tier && !portable {
+                findings.push(Finding::new(
+                    format!("{}/Cargo.toml", member.folder),
+                    format!(
+                        "{} runs on every host and depends on {}, which does not say so",
+                        member.name, other.name
+                    ),
+                    "do without, or make the other one portable: `portable = true` in its \
+                     `[package.metadata.holm]`",
+                ));
+            }
             let excepted = dependency.dev
                 && UPWARD_DEV_DEPENDENCIES
                     .iter()

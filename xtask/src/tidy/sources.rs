@@ -14,7 +14,7 @@ const RATCHET: &str = "xtask/tidy-ratchet.txt";
 /// Files with another name in which `unsafe` may stand: path, reason.
 const UNSAFE_EXCEPTIONS: &[(&str, &str)] = &[];
 
-/// Modules and types of std that crates of tiers 0 to 2 do not reach, and what does instead.
+/// Modules and types of std that portable crates do not reach, and what does instead.
 const HOST_ONLY: &[(&str, &str)] = &[
     (
         "std::fs",

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::rust_code::{code_only, std_paths};
 use super::{File, RULES, Tree};
-use crate::workspace::{Dependency, Member, Workspace};
+use crate::workspace::{Dependency, Member, PORTABLE_TIER_MAX, Workspace};
 
 /// Findings of one rule on a tree of these files, as `place: problem`.
 fn check(rule: &str, files: &[(&str, &str)]) -> Vec<String> {
@@ -55,6 +55,7 @@ fn member(name: &str, tier: u64, dependencies: &[&str]) -> Member {
         name: name.to_owned(),
         folder: format!("crates/{}", name.trim_start_matches("holm-")),
         tier: Some(tier),
+        portable: tier <= PORTABLE_TIER_MAX,
         dependencies: dependencies
             .iter()
             .map(|name| Dependency {
@@ -91,6 +92,25 @@ fn an_equal_tier_is_not_lower_even_for_tests() {
         [
             "crates/host-native/Cargo.toml: holm-host-native (tier 3) depends on holm-engine \
              (tier 3)"
+        ]
+    );
+}
+
+#[test]
+fn a_portable_crate_depends_on_portable_crates_only() {
+    let crates = |explain_is_portable: bool| {
+        let mut command_line = member("holm-command-line", 4, &["holm-explain"]);
+        command_line.portable = true;
+        let mut explain = member("holm-explain", 3, &[]);
+        explain.portable = explain_is_portable;
+        vec![explain, command_line]
+    };
+    assert!(check_crates("tiers", crates(true)).is_empty());
+    assert_eq!(
+        check_crates("tiers", crates(false)),
+        [
+            "crates/command-line/Cargo.toml: holm-command-line runs on every host and depends on \
+             holm-explain, which does not say so"
         ]
     );
 }
