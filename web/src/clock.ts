@@ -1,0 +1,21 @@
+// The wall clock of a worker: as fine as `performance.now`, and right after the machine slept.
+
+/** Milliseconds that the two clocks may differ before the coarser one is believed. */
+const DRIFT_MS = 50;
+
+let origin = performance.timeOrigin;
+
+/** Milliseconds since 1970. */
+export function realtime(): number {
+  const now = performance.now();
+  const wall = Date.now();
+  if (Math.abs(origin + now - wall) > DRIFT_MS) {
+    origin = wall - now;
+  }
+  return origin + now;
+}
+
+/** Nanoseconds of a time in milliseconds, in whole microseconds. */
+export function nanoseconds(milliseconds: number): bigint {
+  return BigInt(Math.floor(milliseconds * 1000)) * 1000n;
+}

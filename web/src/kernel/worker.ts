@@ -1,0 +1,273 @@
+// The kernel's worker: takes calls of guests and orders of the page, and never waits.
+//
+// In an isolated page guests ask through shared memory. While any of them is busy the worker
+// looks at their channels by itself, for a little while after the last call; then it says in
+// the bell that it sleeps, and the next call comes with a message. Between slices of work it
+// goes through its event loop, so that the page, timers and downloads are heard.
+
+import { workerScope } from "../platform.js";
+import { AWAKE, type FromKernel, type ToKernel } from "../protocol.js";
+import { SystemFiles } from "./files.js";
+import { type MessageGuest, SharedGuest } from "./guests.js";
+import { CALLED, GONE, KernelModule, READY } from "./module.js";
+
+/** Milliseconds of looking at the channels after the last call. */
+const SPIN_MS = 0.05;
+/** Looks between two looks at the clock. */
+const SPINS = 64;
+/** Milliseconds of work between two visits to the event loop. */
+const SLICE_MS = 2;
+/** The longest time-out of a timer. */
+const TIMEOUT_MAX_MS = 2 ** 31 - 1;
+
+const scope = await workerScope<ToKernel, FromKernel>();
+const workers = new Map<number, SharedGuest | MessageGuest>();
+/** Which worker runs which task. */
+const tasks = new Map<number, number>();
+let shared: SharedGuest[] = [];
+let kernel: KernelModule | undefined;
+let files: SystemFiles | undefined;
+let bell: Int32Array | undefined;
+let timer: ReturnType<typeof setTimeout> | undefined;
+let slicing = false;
+
+/** A message to itself: a visit to the event loop without the clamp of a timer. */
+const self = new MessageChannel();
+self.port1.onmessage = () => {
+  slicing = false;
+  work();
+};
+
+scope.listen((message) => {
+  try {
+    receive(message);
+  } catch (error) {
+    fail(error);
+  }
+});
+
+function receive(message: ToKernel): void {
+  if ("start" in message) {
+    const { start } = message;
+    kernel = new KernelModule(
+      start.kernel,
+      (event, bytes) =>
+        scope.post({ event, bytes }, bytes.length > 0 ? [bytes.buffer as ArrayBuffer] : []),
+      start.seed,
+    );
+    files = new SystemFiles(kernel);
+    bell = start.bell === undefined ? undefined : new Int32Array(start.bell);
+    scope.post({ started: true, origin: performance.timeOrigin });
+    return;
+  }
+  if ("attach" in message) {
+    attach(message.attach, message.port, message.channel);
+    return;
+  }
+  if ("detach" in message) {
+    const worker = workers.get(message.detach);
+    worker?.port.close();
+    workers.delete(message.detach);
+    shared = shared.filter((one) => one !== worker);
+    return;
+  }
+  if (kernel === undefined || files === undefined) {
+    return;
+  }
+  if ("files" in message) {
+    void files
+      .carryOut(message.files)
+      .then(
+        ({ ok, bytes }) =>
+          scope.post(
+            bytes === undefined ? { answer: message.id, ok } : { answer: message.id, ok, bytes },
+            bytes === undefined ? [] : [bytes.buffer],
+          ),
+        (error: { kind?: string; message: string }) =>
+          scope.post({
+            answer: message.id,
+            error: { kind: error.kind ?? "failed", message: error.message },
+          }),
+      )
+      .then(work)
+      .catch(fail);
+  } else if ("order" in message) {
+    const answer = kernel.order(message.order, message.bytes);
+    if ("ok" in answer) {
+      const task = (answer.ok as { task?: number } | null)?.task;
+      if (task !== undefined && message.worker !== undefined) {
+        tasks.set(task, message.worker);
+      }
+      const kind = (message.order as { do: string }).do;
+      if (kind === "mount" || kind === "unmount") {
+        files.forget();
+      }
+      scope.post({ answer: message.id, ok: answer.ok });
+    } else {
+      scope.post({ answer: message.id, error: answer.error });
+    }
+  }
+  work();
+}
+
+function attach(number: number, port: MessagePort, channel: SharedArrayBuffer | undefined): void {
+  if (channel === undefined) {
+    workers.set(number, { port });
+  } else {
+    const guest = new SharedGuest(port, channel);
+    workers.set(number, guest);
+    shared.push(guest);
+  }
+  port.onmessage = (event: MessageEvent) => {
+    try {
+      hear(number, event.data);
+    } catch (error) {
+      fail(error);
+    }
+  };
+}
+
+/** What a guest's worker says: a call, the end of its guest, or that there is one to look for. */
+function hear(worker: number, data: unknown): void {
+  if (kernel === undefined) {
+    return;
+  }
+  if (typeof data === "object" && data !== null) {
+    const { task, request, ended } = data as {
+      task: number;
+      request?: ArrayBuffer;
+      ended?: "returned" | "left" | "trapped" | "failed";
+    };
+    if (ended !== undefined) {
+      const how = { returned: "returned", left: "returned", trapped: "trapped", failed: "lost" };
+      kernel.order({ do: "end", task, how: how[ended] });
+      tasks.delete(task);
+    } else if (request !== undefined && tasks.get(task) === worker) {
+      const bytes = new Uint8Array(request);
+      kernel.bytes.set(bytes, kernel.request);
+      const called = kernel.call(task, bytes.length);
+      if ((called & ~READY) === CALLED) {
+        answer(task);
+      }
+    }
+  }
+  work();
+}
+
+/** Gives a task the reply that the kernel has for it. */
+function answer(task: number): void {
+  if (kernel === undefined) {
+    return;
+  }
+  if (files?.answers(task) === true) {
+    return;
+  }
+  const worker = workers.get(tasks.get(task) ?? 0);
+  if (worker instanceof SharedGuest) {
+    worker.answer(kernel.bytes, kernel.outputAt, kernel.outputLength);
+  } else if (worker !== undefined) {
+    const at = kernel.outputAt;
+    const reply = kernel.bytes.slice(at, at + kernel.outputLength).buffer;
+    worker.port.postMessage(reply, [reply]);
+  }
+}
+
+/** Takes the calls of the channels; answers whether there were any. */
+function serve(kernel: KernelModule): boolean {
+  let served = false;
+  for (const guest of shared) {
+    if (!guest.asks) {
+      continue;
+    }
+    served = true;
+    const { task, length } = guest;
+    if (length === 0) {
+      guest.answerRest();
+      continue;
+    }
+    kernel.bytes.set(guest.bytes.subarray(0, length), kernel.request);
+    const called = kernel.call(task, length);
+    switch (called & ~READY) {
+      case CALLED:
+        guest.answer(kernel.bytes, kernel.outputAt, kernel.outputLength);
+        break;
+      case GONE:
+        guest.answer(LEFT, 0, LEFT.length);
+        break;
+      default:
+        guest.waits();
+        break;
+    }
+    if ((called & READY) !== 0) {
+      turn(kernel);
+    }
+  }
+  return served;
+}
+
+/** A reply for a task that is gone: leave. */
+const LEFT = new Uint8Array(new Int32Array([1, 0, 0, 16]).buffer);
+
+/** Completes the calls that can be. */
+function turn(kernel: KernelModule): void {
+  for (let task = kernel.turn(); task !== 0; task = kernel.turn()) {
+    answer(task);
+  }
+}
+
+/** Works until there is nothing to do, or a slice is over. */
+function work(): void {
+  if (kernel === undefined || slicing) {
+    return;
+  }
+  try {
+    turn(kernel);
+    if (bell !== undefined && shared.length > 0) {
+      Atomics.store(bell, 0, AWAKE);
+      const end = performance.now() + SLICE_MS;
+      let quiet = performance.now() + SPIN_MS;
+      for (;;) {
+        let served = false;
+        for (let spin = 0; spin < SPINS; spin += 1) {
+          served = serve(kernel) || served;
+        }
+        const now = performance.now();
+        if (served) {
+          quiet = now + SPIN_MS;
+        }
+        if (now > end) {
+          slicing = true;
+          self.port2.postMessage(0);
+          return;
+        }
+        if (now > quiet) {
+          Atomics.store(bell, 0, 0);
+          if (!serve(kernel)) {
+            break;
+          }
+          Atomics.store(bell, 0, AWAKE);
+        }
+      }
+      turn(kernel);
+    }
+    schedule(kernel);
+  } catch (error) {
+    fail(error);
+  }
+}
+
+/** Wakes up when the kernel has something to do at a time. */
+function schedule(kernel: KernelModule): void {
+  clearTimeout(timer);
+  const wait = kernel.wait();
+  if (wait !== Number.POSITIVE_INFINITY) {
+    timer = setTimeout(work, Math.min(Math.ceil(wait), TIMEOUT_MAX_MS));
+  }
+}
+
+/** The kernel has failed: there is nothing left to run. */
+function fail(error: unknown): void {
+  const reason = kernel?.failure ?? (error instanceof Error ? error.message : String(error));
+  kernel = undefined;
+  scope.post({ failed: reason });
+}
