@@ -1,0 +1,3 @@
+// What the build puts into the page.
+
+declare const __HOLM_VERSION__: string;

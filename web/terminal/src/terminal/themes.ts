@@ -1,0 +1,51 @@
+// The terminal's colours, light and dark.
+
+import type { ITheme } from "@xterm/xterm";
+
+export const DARK: ITheme = {
+  background: "#0e1315",
+  foreground: "#d6dedf",
+  cursor: "#63d2bb",
+  cursorAccent: "#0e1315",
+  selectionBackground: "#24514b",
+  black: "#1b2326",
+  red: "#f2837b",
+  green: "#7fd1a0",
+  yellow: "#e3c67a",
+  blue: "#7fb4f0",
+  magenta: "#cf9be8",
+  cyan: "#63d2bb",
+  white: "#d6dedf",
+  brightBlack: "#839196",
+  brightRed: "#ff9d95",
+  brightGreen: "#9be3b7",
+  brightYellow: "#f1d894",
+  brightBlue: "#9cc8fa",
+  brightMagenta: "#ddb6f1",
+  brightCyan: "#86e4d0",
+  brightWhite: "#f6f9f9",
+};
+
+export const LIGHT: ITheme = {
+  background: "#fcfcfa",
+  foreground: "#1d2729",
+  cursor: "#0b7668",
+  cursorAccent: "#fcfcfa",
+  selectionBackground: "#bfe3db",
+  black: "#1d2729",
+  red: "#b3261e",
+  green: "#1c6e3d",
+  yellow: "#7a5600",
+  blue: "#1a5fb4",
+  magenta: "#8031a7",
+  cyan: "#0b7668",
+  white: "#6a7578",
+  brightBlack: "#5b676a",
+  brightRed: "#c6372e",
+  brightGreen: "#237a47",
+  brightYellow: "#866100",
+  brightBlue: "#2a6fc4",
+  brightMagenta: "#9142b8",
+  brightCyan: "#14806f",
+  brightWhite: "#384346",
+};
