@@ -67,9 +67,14 @@ const SILENCE_MS = 180_000;
 /** Collects outcomes of one file until it is done. */
 function collector(file, report) {
   let finish;
+  let finished = false;
   let timer;
-  const finished = new Promise((resolve) => {
-    finish = resolve;
+  const end = new Promise((resolve) => {
+    finish = () => {
+      finished = true;
+      clearTimeout(timer);
+      resolve();
+    };
   });
   const wait = () => {
     clearTimeout(timer);
@@ -80,9 +85,12 @@ function collector(file, report) {
   };
   wait();
   return {
-    finished: finished.finally(() => clearTimeout(timer)),
-    end: () => finish(),
+    finished: end,
+    end: finish,
     hear(message) {
+      if (finished) {
+        return;
+      }
       wait();
       if (message.name || message.broken) {
         report(file, message);
@@ -261,6 +269,9 @@ async function runInBrowser(host, { files, folders, filter, report }) {
     },
   });
   const started = await startBrowser(host.engine);
+  started.browser.once("disconnected", () =>
+    collected?.hear({ broken: "the browser ended in mid-run", done: true }),
+  );
   try {
     for (const file of files) {
       collected = collector(file, report);
@@ -275,11 +286,8 @@ async function runInBrowser(host, { files, folders, filter, report }) {
       if (filter) {
         asked.set("filter", filter);
       }
-      const gone = () => collected.hear({ broken: "the browser ended in mid-run", done: true });
-      started.browser.once("disconnected", gone);
       await page.goto(`${server.address}/tests/page.html?${asked}`);
       await collected.finished;
-      started.browser.off("disconnected", gone);
       await page.close({ runBeforeUnload: false }).catch(() => {});
     }
   } finally {
