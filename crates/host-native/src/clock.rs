@@ -1,4 +1,4 @@
-//! Clocks: the host's, and one with coarser steps.
+//! The host's clocks.
 
 use std::sync::OnceLock;
 
@@ -61,59 +61,11 @@ impl Clock for NativeClock {
     }
 }
 
-/// A clock that ticks in steps, so that a guest cannot time what happens in between.
-#[derive(Clone, Copy, Debug)]
-pub struct CoarseClock<C> {
-    inner: C,
-    step_ns: u64,
-}
-
-impl<C: Clock> CoarseClock<C> {
-    /// `inner`, rounded down to multiples of `step_ns` (at least its own resolution).
-    pub fn new(inner: C, step_ns: u64) -> CoarseClock<C> {
-        let step_ns = step_ns.max(inner.resolution_ns()).max(1);
-        CoarseClock { inner, step_ns }
-    }
-
-    fn round(&self, time_ns: u64) -> u64 {
-        time_ns - time_ns % self.step_ns
-    }
-}
-
-impl<C: Clock> Clock for CoarseClock<C> {
-    fn monotonic_ns(&self) -> u64 {
-        self.round(self.inner.monotonic_ns())
-    }
-
-    fn realtime_ns(&self) -> u64 {
-        self.round(self.inner.realtime_ns())
-    }
-
-    fn resolution_ns(&self) -> u64 {
-        self.step_ns
-    }
-
-    fn thread_cpu_ns(&self) -> Option<u64> {
-        self.inner
-            .thread_cpu_ns()
-            .map(|time_ns| self.round(time_ns))
-    }
-
-    fn jump_to(&self, deadline_ns: u64) -> bool {
-        // To the step at which this clock has reached the deadline.
-        self.inner.jump_to(
-            deadline_ns
-                .checked_next_multiple_of(self.step_ns)
-                .unwrap_or(u64::MAX),
-        )
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, SystemTime};
 
-    use super::{Clock, CoarseClock, NativeClock, to_ns, to_timespec};
+    use super::{Clock, NativeClock, to_ns, to_timespec};
 
     #[test]
     fn the_monotonic_clock_never_goes_back_and_hides_uptime() {
@@ -134,21 +86,6 @@ mod tests {
             .expect("after 1970");
         let difference = Duration::from_nanos(NativeClock.realtime_ns()).abs_diff(std_ns);
         assert!(difference < Duration::from_secs(5), "{difference:?}");
-    }
-
-    #[test]
-    fn coarse_times_are_multiples_of_the_step() {
-        let clock = CoarseClock::new(NativeClock, 1_000_000);
-        assert_eq!(clock.resolution_ns(), 1_000_000);
-        for _ in 0..100 {
-            assert_eq!(clock.monotonic_ns() % 1_000_000, 0);
-            assert_eq!(clock.realtime_ns() % 1_000_000, 0);
-            assert_eq!(
-                clock.thread_cpu_ns().expect("this host can tell") % 1_000_000,
-                0
-            );
-        }
-        assert!(CoarseClock::new(NativeClock, 0).resolution_ns() >= 1);
     }
 
     #[test]

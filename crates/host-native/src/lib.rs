@@ -3,7 +3,7 @@
 //! | what | for |
 //! |---|---|
 //! | [`HostDirectory`] | a directory of the host as a mount |
-//! | [`NativeClock`], [`CoarseClock`], [`NativeEntropy`] | the kernel's ports |
+//! | [`NativeClock`], [`NativeEntropy`] | the kernel's ports |
 //! | [`stdin`], [`stdout`], [`stderr`] | the process's own streams, escapes filtered on request |
 //! | [`HostListener`] | listening sockets |
 //! | [`Reactor`], [`Parker`] | blocking: what a thread does while a call is `Pending` |
@@ -46,11 +46,11 @@ mod stdio;
 mod usage;
 mod usage_unsafe;
 
-pub use clock::{CoarseClock, NativeClock};
+pub use clock::NativeClock;
 pub use directory::HostDirectory;
 pub use entropy::NativeEntropy;
 pub use errno::from_host;
-pub use error::HostError;
+pub use error::{HostError, SignalsError};
 pub use escape::EscapeFilter;
 pub use file::HostFile;
 pub use interrupt::Interrupts;

@@ -46,6 +46,39 @@ pub enum Order {
     },
     /// Lists the processes.
     Processes,
+    /// Makes a terminal. Answers a [`Terminal`].
+    Terminal {
+        /// Its width in characters.
+        columns: u16,
+        /// Its height in lines.
+        rows: u16,
+    },
+    /// Types the bytes behind the order.
+    Type {
+        /// The terminal.
+        terminal: u32,
+    },
+    /// Changes the size of a terminal.
+    Resize {
+        /// The terminal.
+        terminal: u32,
+        /// Its width in characters.
+        columns: u16,
+        /// Its height in lines.
+        rows: u16,
+    },
+    /// Says how a terminal treats what is typed.
+    Mode {
+        /// The terminal.
+        terminal: u32,
+        /// Whether each key is passed on as it is.
+        raw: bool,
+    },
+    /// Ends a terminal, and the processes in its foreground with it.
+    HangUp {
+        /// The terminal.
+        terminal: u32,
+    },
     /// The page takes more bytes of a stream.
     Credit {
         /// The stream.
@@ -161,6 +194,15 @@ pub struct Local {
     pub environment: Vec<String>,
 }
 
+/// A terminal that was made.
+#[derive(Debug, Serialize)]
+pub struct Terminal {
+    /// Its number.
+    pub terminal: u32,
+    /// Number of the stream with what is to be drawn.
+    pub stream: u32,
+}
+
 /// The process by which the page looks at the files.
 #[derive(Debug, Serialize)]
 pub struct Files {
@@ -259,6 +301,8 @@ pub enum Reply {
     Spawned(Box<Spawned>),
     /// Of [`Order::Files`].
     Files(Files),
+    /// Of [`Order::Terminal`].
+    Terminal(Terminal),
     /// Of [`Order::Processes`].
     Processes(Vec<ProcessInfo>),
     /// Of [`Order::Mounts`].

@@ -46,7 +46,7 @@ pub struct Ended {
     /// The number by which its guest makes calls.
     pub task: u32,
     /// Exit code as a shell shows it.
-    pub code: u32,
+    pub code: u8,
     /// Name of the signal that ended it.
     pub signal: Option<&'static str>,
     /// Whether its guest computes on, for all that is known: it was killed between two calls.

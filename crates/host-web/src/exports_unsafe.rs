@@ -15,7 +15,7 @@ use holm_kernel::Ports;
 use holm_kernel::deterministic::{SeededEntropy, VirtualClock};
 
 use crate::control::{Answer, Refusal};
-use crate::imports_unsafe as host;
+use crate::imports_unsafe;
 use crate::machine::{Called, Machine};
 use crate::ports::{WebClock, WebEntropy, Worker};
 use crate::wire::REQUEST_MAX;
@@ -42,9 +42,13 @@ fn with<R>(act: impl FnOnce(&mut State) -> R) -> R {
     act(&mut STATE.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-fn address(bytes: &[u8]) -> u32 {
-    // An address of this module's memory, which has 32 bits.
-    bytes.as_ptr().addr() as u32
+/// An address of this module's memory, which has 32 bits.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "this module is built for wasm32 alone"
+)]
+fn address<T>(values: &[T]) -> u32 {
+    values.as_ptr().addr() as u32
 }
 
 fn place(bytes: &[u8]) -> [u32; 2] {
@@ -56,13 +60,13 @@ fn place(bytes: &[u8]) -> [u32; 2] {
 
 /// Address of two numbers: where the last reply or answer is, and its length.
 #[unsafe(no_mangle)]
-pub extern "C" fn holm_output() -> u32 {
-    with(|state| state.answered.as_ptr().addr() as u32)
+pub(crate) extern "C" fn holm_output() -> u32 {
+    with(|state| address(&state.answered))
 }
 
 /// Address of the buffer for requests, of [`REQUEST_MAX`] bytes. It does not move.
 #[unsafe(no_mangle)]
-pub extern "C" fn holm_request() -> u32 {
+pub(crate) extern "C" fn holm_request() -> u32 {
     with(|state| {
         state.request.resize(REQUEST_MAX, 0);
         address(&state.request)
@@ -71,7 +75,7 @@ pub extern "C" fn holm_request() -> u32 {
 
 /// Address of a buffer of `length` bytes for the next order.
 #[unsafe(no_mangle)]
-pub extern "C" fn holm_input(length: u32) -> u32 {
+pub(crate) extern "C" fn holm_input(length: u32) -> u32 {
     with(|state| {
         state.input.clear();
         state.input.resize(length as usize, 0);
@@ -81,8 +85,8 @@ pub extern "C" fn holm_input(length: u32) -> u32 {
 
 /// Starts the system; with `seeded`, from `seed`. 0 when there is no randomness.
 #[unsafe(no_mangle)]
-pub extern "C" fn holm_boot(seeded: u32, seed: u64) -> u32 {
-    std::panic::set_hook(Box::new(|info| host::panicked(&info.to_string())));
+pub(crate) extern "C" fn holm_boot(seeded: u32, seed: u64) -> u32 {
+    std::panic::set_hook(Box::new(|info| imports_unsafe::panicked(&info.to_string())));
     let ports = if seeded != 0 {
         Ports {
             clock: Arc::new(VirtualClock::new()),
@@ -102,29 +106,31 @@ pub extern "C" fn holm_boot(seeded: u32, seed: u64) -> u32 {
 }
 
 /// Makes the system call that the first `length` bytes of the request buffer describe, for a
-/// task: 0 it waits, 1 answered, 2 there is no such task.
+/// task: 0 it waits, 1 answered, 2 there is no such task; and 4 more when there is something
+/// for [`holm_turn`] to do.
 #[unsafe(no_mangle)]
-pub extern "C" fn holm_call(task: u32, length: u32) -> u32 {
+pub(crate) extern "C" fn holm_call(task: u32, length: u32) -> u32 {
     with(|state| {
         let Some(machine) = &mut state.machine else {
             return 2;
         };
         let request = state.request.get(..length as usize).unwrap_or(&[]);
-        match machine.call(task, request) {
+        let called = match machine.call(task, request) {
             Called::Waits => 0,
             Called::Answered => {
                 state.answered = place(machine.reply().bytes());
                 1
             }
             Called::Gone => 2,
-        }
+        };
+        called | (u32::from(machine.is_ready()) << 2)
     })
 }
 
 /// Does what has become possible; answers the task whose call was completed, with its reply
 /// as the output, or 0.
 #[unsafe(no_mangle)]
-pub extern "C" fn holm_turn() -> u32 {
+pub(crate) extern "C" fn holm_turn() -> u32 {
     with(|state| {
         let Some(machine) = &mut state.machine else {
             return 0;
@@ -139,7 +145,7 @@ pub extern "C" fn holm_turn() -> u32 {
 
 /// Milliseconds until [`holm_turn`] is to be called again; infinite when somebody asks.
 #[unsafe(no_mangle)]
-pub extern "C" fn holm_wait() -> f64 {
+pub(crate) extern "C" fn holm_wait() -> f64 {
     with(|state| {
         let wait = state.machine.as_ref().and_then(Machine::wait_ns);
         wait.map_or(f64::INFINITY, |ns| ns as f64 / 1e6)
@@ -149,7 +155,7 @@ pub extern "C" fn holm_wait() -> f64 {
 /// Carries out an order: JSON in the first `text` bytes of the input buffer, bytes behind
 /// it. The output is the answer's JSON.
 #[unsafe(no_mangle)]
-pub extern "C" fn holm_order(text: u32) {
+pub(crate) extern "C" fn holm_order(text: u32) {
     with(|state| {
         let mut order = std::mem::take(&mut state.input);
         let bytes = order.split_off((text as usize).min(order.len()));

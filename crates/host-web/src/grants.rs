@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use holm_kernel::coarse_clock::{COARSE_NS, CoarseClock};
 use holm_kernel::port::Clock;
 use holm_kernel::{Access as MountAccess, ProcessSpec};
 use holm_package::grant::{
-    Access, Asked, EnvironmentValue, Grant, Grants, HostPolicy, Limit, LockedSource, resolve,
+    Access, Asked, ClockPrecision, EnvironmentValue, Grant, Grants, HostPolicy, Limit,
+    LockedSource, resolve,
 };
 
 use crate::mounts::{Given, Mounts, memory};
@@ -97,6 +99,9 @@ pub(crate) fn hold(
             &address.to_string(),
             &"this host has no sockets that listen",
         ));
+    }
+    if lock.clock == ClockPrecision::Coarse {
+        spec.clock = Some(Arc::new(CoarseClock::new(clock.clone(), COARSE_NS)));
     }
     for limit in lock.limits.iter() {
         match limit {

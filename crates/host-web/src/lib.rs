@@ -17,6 +17,8 @@ pub mod event;
 mod exports_unsafe;
 mod grants;
 #[cfg(target_arch = "wasm32")]
+pub mod host_directory;
+#[cfg(target_arch = "wasm32")]
 mod imports_unsafe;
 mod machine;
 mod mounts;
@@ -24,6 +26,7 @@ mod mounts;
 mod ports;
 mod ready;
 mod streams;
+mod terminals;
 pub mod wire;
 
 pub use machine::{Called, Machine};

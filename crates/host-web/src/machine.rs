@@ -3,24 +3,26 @@
 mod orders;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
 
 use holm_abi::{ExitStatus, Signal, Syscall};
+use holm_explain::exit;
+use holm_explain::refusals::{explain, shortened};
+use holm_explain::trace::{Format, Tracer};
 use holm_kernel::{Authority, Interrupt, Kernel, Options, Ports, Process, Task};
 use holm_wasi_p1::{FUNCTIONS, call_by_index};
 
 use crate::control::ProcessUsage;
 use crate::event::{Ended, Event, Outside};
-use crate::mounts::Mounts;
+use crate::mounts::{Mounts, absolute};
 use crate::ready::{ReadyQueue, Token};
 use crate::streams::Streams;
+use crate::terminals::Terminals;
 use crate::wire::{OUTCOME_CONTINUE, OUTCOME_LEAVE, RemoteMemory, Reply, Request};
 
 /// Exit code of a guest that could not be started, as the shells have it.
 const CANNOT_START: u32 = 126;
-/// Exit code of a trap, as the native host has it.
-const TRAPPED: u32 = 134;
 
 /// What became of a system call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +47,29 @@ struct Guest {
     memory_bytes: u64,
     /// Grants as options, for listings.
     grants: Vec<String>,
+    /// Lines of its trace that were not told yet.
+    trace: Option<Arc<TraceLines>>,
+}
+
+/// Lines of a trace, collected during a call.
+#[derive(Debug, Default)]
+pub(crate) struct TraceLines(Mutex<String>);
+
+impl TraceLines {
+    /// An observer that puts each call's line here.
+    pub(crate) fn observer(self: &Arc<TraceLines>, format: Format) -> Arc<Tracer> {
+        let lines = self.clone();
+        let sink = move |line: &str| {
+            let mut text = lines.0.lock().unwrap_or_else(PoisonError::into_inner);
+            text.push_str(line);
+            text.push('\n');
+        };
+        Arc::new(Tracer::new(format, Box::new(sink)))
+    }
+
+    fn take(&self) -> String {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// A kernel in a worker.
@@ -57,6 +82,7 @@ pub struct Machine {
     guests: BTreeMap<u32, Guest>,
     next_guest: u32,
     streams: Streams,
+    terminals: Terminals,
     mounts: Mounts,
     /// The task by which the page looks at the files.
     files: Option<u32>,
@@ -97,6 +123,7 @@ impl Machine {
             guests: BTreeMap::new(),
             next_guest: 1,
             streams: Streams::default(),
+            terminals: Terminals::default(),
             mounts: Mounts::default(),
             files: None,
             reply: Reply::default(),
@@ -104,7 +131,12 @@ impl Machine {
         })
     }
 
-    fn add_guest(&mut self, process: Arc<Process>, grants: Vec<String>) -> u32 {
+    fn add_guest(
+        &mut self,
+        process: Arc<Process>,
+        grants: Vec<String>,
+        trace: Option<Arc<TraceLines>>,
+    ) -> u32 {
         let number = self.next_guest;
         self.next_guest += 1;
         let switch = KillSwitch(self.ready.waker(Token::Killed(number)));
@@ -115,6 +147,7 @@ impl Machine {
             ended: false,
             memory_bytes: 0,
             grants,
+            trace,
         };
         self.guests.insert(number, guest);
         number
@@ -133,10 +166,7 @@ impl Machine {
         }
         match perform(guest, request, &mut self.reply) {
             Poll::Ready(()) => {
-                let over = guest.task.process().status().is_some();
-                if over {
-                    self.note_end(number, false);
-                }
+                self.after_call(number);
                 Called::Answered
             }
             Poll::Pending => {
@@ -152,6 +182,12 @@ impl Machine {
         &mut self.reply
     }
 
+    /// Whether somebody was woken: there is something for [`Machine::turn`] to do.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
     /// Does what has become possible; answers the task whose call was completed, with its
     /// reply in [`Machine::reply`], or `None` when nothing is left to do now.
     pub fn turn(&mut self) -> Option<u32> {
@@ -164,6 +200,7 @@ impl Machine {
                         }
                     }
                     Token::Stream(number) => self.streams.turn(number, &*self.outside),
+                    Token::Terminal(number) => self.terminals.turn(number),
                     Token::Killed(number) => {
                         let waits = self
                             .guests
@@ -200,11 +237,7 @@ impl Machine {
                 process.kill(Signal::Alarm);
                 due = true;
             }
-            let waited = guest
-                .waiting
-                .is_some()
-                .then(|| guest.task.deadline())
-                .flatten();
+            let waited = waits_until(guest);
             if let Some(deadline) = waited
                 && (process.clock().monotonic_ns() >= deadline || process.clock().jump_to(deadline))
             {
@@ -235,12 +268,7 @@ impl Machine {
                 let process = guest.task.process();
                 let limit = process.limits().wall_ns;
                 let end = (limit != u64::MAX).then(|| process.started_ns().saturating_add(limit));
-                let wait = guest
-                    .waiting
-                    .is_some()
-                    .then(|| guest.task.deadline())
-                    .flatten();
-                [end, wait]
+                [end, waits_until(guest)]
             });
         deadlines.flatten().min()
     }
@@ -255,14 +283,33 @@ impl Machine {
         };
         match perform(guest, &request, &mut self.reply) {
             Poll::Ready(()) => {
-                if guest.task.process().status().is_some() {
-                    self.note_end(number, false);
-                }
+                self.after_call(number);
                 true
             }
             Poll::Pending => {
                 guest.waiting = Some(request);
                 false
+            }
+        }
+    }
+
+    /// What a call brought beside its answer: lines of the trace, the end of the process.
+    fn after_call(&mut self, number: u32) {
+        let Some(guest) = self.guests.get(&number) else {
+            return;
+        };
+        self.tell_trace(guest);
+        if guest.task.process().status().is_some() {
+            self.note_end(number, false);
+        }
+    }
+
+    fn tell_trace(&self, guest: &Guest) {
+        if let Some(trace) = &guest.trace {
+            let lines = trace.take();
+            if !lines.is_empty() {
+                let pid = guest.task.process().pid().0;
+                self.outside.tell(&Event::Trace { pid }, lines.as_bytes());
             }
         }
     }
@@ -281,24 +328,32 @@ impl Machine {
         if self.files == Some(number) {
             return;
         }
-        let (code, signal) = match status {
-            ExitStatus::Exited(code) => (code, None),
-            ExitStatus::Signaled(signal) => {
-                (128 + u32::from(signal.posix_number()), Some(signal.name()))
-            }
-            ExitStatus::Trapped => (TRAPPED, None),
-        };
+        let failed = status != ExitStatus::Exited(0);
+        let is_directory = |path: &str| self.mounts.directory(&absolute(path)).is_ok();
+        let mut refusals = shortened(explain(&process.denials(), failed, &is_directory));
+        refusals.extend(exit::note(status, process.limits()));
         let ended = Ended {
             pid: process.pid().0,
             task: number,
-            code,
-            signal,
+            code: exit::of(status),
+            signal: match status {
+                ExitStatus::Signaled(signal) => Some(signal.name()),
+                _ => None,
+            },
             computing,
-            refusals: Vec::new(),
+            refusals,
             usage: usage(&process),
         };
         self.outside.tell(&Event::Ended(ended), &[]);
     }
+}
+
+/// Until when a guest's call waits at most. A coarse clock gets there at its next step.
+fn waits_until(guest: &Guest) -> Option<u64> {
+    guest.waiting.as_ref()?;
+    let deadline = guest.task.deadline()?;
+    let step = guest.task.process().clock().resolution_ns().max(1);
+    Some(deadline.checked_next_multiple_of(step).unwrap_or(u64::MAX))
 }
 
 /// Makes a call; `Pending` when it waits.

@@ -4,7 +4,7 @@ use holm_abi::Errno;
 use holm_kernel::port::{Clock, Entropy};
 
 use crate::event::{Event, Outside};
-use crate::imports_unsafe as host;
+use crate::imports_unsafe;
 
 /// Nanoseconds of a millisecond.
 const NS_PER_MS: f64 = 1e6;
@@ -26,15 +26,15 @@ fn nanoseconds(milliseconds: f64) -> u64 {
 
 impl Clock for WebClock {
     fn monotonic_ns(&self) -> u64 {
-        nanoseconds(host::monotonic())
+        nanoseconds(imports_unsafe::monotonic())
     }
 
     fn realtime_ns(&self) -> u64 {
-        nanoseconds(host::realtime())
+        nanoseconds(imports_unsafe::realtime())
     }
 
     fn resolution_ns(&self) -> u64 {
-        nanoseconds(host::resolution()).max(1000)
+        nanoseconds(imports_unsafe::resolution()).max(1000)
     }
 
     fn thread_cpu_ns(&self) -> Option<u64> {
@@ -48,7 +48,7 @@ pub(crate) struct WebEntropy;
 
 impl Entropy for WebEntropy {
     fn fill(&self, buffer: &mut [u8]) -> Result<(), Errno> {
-        if host::entropy(buffer) {
+        if imports_unsafe::entropy(buffer) {
             Ok(())
         } else {
             Err(Errno::Io)
@@ -63,7 +63,7 @@ pub(crate) struct Worker;
 impl Outside for Worker {
     fn tell(&self, event: &Event, bytes: &[u8]) {
         if let Ok(text) = serde_json::to_vec(event) {
-            host::event(&text, bytes);
+            imports_unsafe::event(&text, bytes);
         }
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use holm_abi::Errno;
+use holm_kernel::tty::TtyMaster;
 use holm_kernel::vfs::Stream;
 
 use crate::event::{Event, Outside};
@@ -19,13 +20,30 @@ const PIECE_BYTES: usize = 64 << 10;
 /// Bytes that the page may give to a stream before it must wait until they are taken.
 pub(crate) const GIVEN_MAX: usize = 4 << 20;
 
+/// Where what the page gets comes from.
+#[derive(Debug)]
+pub(crate) enum From {
+    /// A pipe.
+    Pipe(Arc<dyn Stream>),
+    /// What is to be drawn.
+    Terminal(Arc<TtyMaster>),
+}
+
+impl From {
+    fn read(&self, buffer: &mut [u8], waker: &Waker) -> Poll<usize> {
+        match self {
+            From::Pipe(stream) => stream
+                .read(buffer, waker)
+                .map(|read| read.unwrap_or_default()),
+            From::Terminal(master) => master.output(buffer, waker),
+        }
+    }
+}
+
 #[derive(Debug)]
 enum Flow {
     /// From a process to the page, with how much the page will take.
-    Out {
-        from: Arc<dyn Stream>,
-        credit: usize,
-    },
+    Out { from: From, credit: usize },
     /// From the page to a process: what was given and not yet taken.
     In {
         to: Option<Arc<dyn Stream>>,
@@ -63,7 +81,7 @@ impl Streams {
     }
 
     /// A stream from `from` to the page.
-    pub(crate) fn outwards(&mut self, ready: &Arc<ReadyQueue>, from: Arc<dyn Stream>) -> u32 {
+    pub(crate) fn outwards(&mut self, ready: &Arc<ReadyQueue>, from: From) -> u32 {
         self.add(ready, Flow::Out { from, credit: 0 })
     }
 
@@ -144,7 +162,7 @@ impl Streams {
                 self.buffer.resize(PIECE_BYTES, 0);
                 move_out(
                     number,
-                    &**from,
+                    from,
                     credit,
                     &mut self.buffer,
                     &entry.waker,
@@ -190,7 +208,7 @@ impl Streams {
 /// Moves bytes to the page as far as its credit goes; answers whether the stream is over.
 fn move_out(
     number: u32,
-    from: &dyn Stream,
+    from: &From,
     credit: &mut usize,
     buffer: &mut [u8],
     waker: &Waker,
@@ -200,11 +218,11 @@ fn move_out(
         let room = buffer.len().min(*credit);
         match from.read(&mut buffer[..room], waker) {
             Poll::Pending => return false,
-            Poll::Ready(Ok(0) | Err(_)) => {
+            Poll::Ready(0) => {
                 outside.tell(&Event::Closed { stream: number }, &[]);
                 return true;
             }
-            Poll::Ready(Ok(count)) => {
+            Poll::Ready(count) => {
                 *credit -= count;
                 outside.tell(&Event::Output { stream: number }, &buffer[..count]);
             }

@@ -20,6 +20,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod coarse_clock;
 pub mod denial;
 mod descriptor;
 pub mod deterministic;

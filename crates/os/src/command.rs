@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use holm_abi::Limits;
 use holm_engine::TierChoice;
-use holm_host_native::{CoarseClock, Escapes, HostDirectory, HostError, HostListener};
+use holm_host_native::{Escapes, HostDirectory, HostError, HostListener};
+use holm_kernel::coarse_clock::{COARSE_NS, CoarseClock};
 use holm_kernel::port::Clock;
 use holm_kernel::vfs::memfs::{MemoryFs, Quota};
 use holm_kernel::vfs::overlayfs::OverlayFs;
@@ -58,8 +59,6 @@ const COPY_BYTES_DEFAULT: u64 = 1 << 30;
 /// Files that a memory file system has for each MiB of quota, and at least.
 const INODES_PER_MIB: u64 = 1 << 10;
 const INODES_MIN: u64 = 1 << 12;
-/// Step of a coarse clock: too coarse to time a cache line, fine enough for a time-out.
-const COARSE_NS: u64 = 1_000_000;
 
 /// A process in the making.
 pub struct Command {

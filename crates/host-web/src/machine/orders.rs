@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use holm_abi::{ExitStatus, Pid, Signal};
+use holm_explain::trace::Format;
 use holm_kernel::vfs::{Directory, Stream};
 use holm_kernel::{Access, ProcessSpec, StandardStreams, pipe};
 
-use super::{CANNOT_START, Machine, function_name, usage};
+use super::{CANNOT_START, Machine, TraceLines, function_name, usage};
 use crate::control::{
     Answer, End, Files, Local, MountInfo, Order, ProcessInfo, Refusal, Reply, Source, Spawn,
-    Spawned, Stdio,
+    Spawned, Stdio, Terminal, TraceFormat,
 };
 use crate::grants;
 use crate::mounts::{SystemMount, absolute, copy, memory};
+use crate::streams::From;
 
 /// Most guests at one time.
 const GUESTS_MAX: usize = 1024;
@@ -61,6 +63,23 @@ impl Machine {
                 }
             }
             Order::Processes => return Ok(Reply::Processes(self.list_processes())),
+            Order::Terminal { columns, rows } => {
+                let (terminal, master) = self.terminals.add(&self.ready, columns, rows);
+                let stream = self.streams.outwards(&self.ready, From::Terminal(master));
+                return Ok(Reply::Terminal(Terminal { terminal, stream }));
+            }
+            Order::Type { terminal } => self.terminals.type_bytes(terminal, &bytes),
+            Order::Resize {
+                terminal,
+                columns,
+                rows,
+            } => {
+                if let Some(master) = self.terminals.master(terminal) {
+                    master.resize(columns, rows);
+                }
+            }
+            Order::Mode { terminal, raw } => self.terminals.set_mode(terminal, raw),
+            Order::HangUp { terminal } => self.terminals.remove(terminal),
             Order::Credit { stream, bytes } => self.streams.credit(stream, bytes),
             Order::Give { stream } => self
                 .streams
@@ -126,7 +145,7 @@ impl Machine {
             .kernel
             .spawn(&self.authority, spec)
             .map_err(|error| Refusal::new("spawn", error))?;
-        let task = self.add_guest(process, Vec::new());
+        let task = self.add_guest(process, Vec::new(), None);
         if let Some(last) = self.files.replace(task)
             && let Some(guest) = self.guests.remove(&last)
         {
@@ -154,6 +173,14 @@ impl Machine {
             grants::parse(&spawn.grants).map_err(|message| Refusal::new("grant", message))?;
         grants::hold(&mut spec, &given, &self.mounts, self.kernel.clock())
             .map_err(|message| Refusal::new("grant", message))?;
+        let trace = spawn.trace.map(|format| {
+            let lines = Arc::new(TraceLines::default());
+            spec.observer = Some(lines.observer(match format {
+                TraceFormat::Text => Format::Text,
+                TraceFormat::Json => Format::Json,
+            }));
+            lines
+        });
         let streams = self.standard_streams(&mut spec, spawn.stdio)?;
         let local = (!self.seeded && spec.observer.is_none() && spec.clock.is_none()).then(|| {
             let environment = spec.environment.iter();
@@ -180,7 +207,12 @@ impl Machine {
         };
         let pid = process.pid().0;
         let options = given.allowed().iter().map(|grant| grant.to_option());
-        let task = self.add_guest(process, options.collect());
+        for stdio in spawn.stdio {
+            if let Stdio::Terminal(number) = stdio {
+                self.terminals.bring_forward(number, &process);
+            }
+        }
+        let task = self.add_guest(process, options.collect(), trace);
         Ok(Spawned {
             pid,
             task,
@@ -206,15 +238,15 @@ impl Machine {
                         numbers[at] = Some(self.streams.inwards(&self.ready, writer));
                         ends[at] = Some(reader);
                     } else {
-                        numbers[at] = Some(self.streams.outwards(&self.ready, reader));
+                        numbers[at] = Some(self.streams.outwards(&self.ready, From::Pipe(reader)));
                         ends[at] = Some(writer);
                     }
                 }
                 Stdio::Terminal(number) => {
-                    return Err(Refusal::new(
-                        "terminal",
-                        format_args!("there is no terminal {number}"),
-                    ));
+                    let slave = self.terminals.slave(number).ok_or_else(|| {
+                        Refusal::new("spawn", format_args!("there is no terminal {number}"))
+                    })?;
+                    ends[at] = Some(slave);
                 }
             }
         }
