@@ -19,6 +19,8 @@ mod grants;
 #[cfg(target_arch = "wasm32")]
 pub mod host_directory;
 #[cfg(target_arch = "wasm32")]
+pub mod host_directory;
+#[cfg(target_arch = "wasm32")]
 mod imports_unsafe;
 mod machine;
 mod mounts;

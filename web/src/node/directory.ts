@@ -97,29 +97,28 @@ export async function hostDirectoriesRefused(): Promise<string | undefined> {
     : `directories of the host can be mounted in Node on Linux only where /proc is mounted; mount it, or ${instead}`;
 }
 
+/** Functions for module `host`, given how to reach the kernel's memory once it is there. */
+export type MakeImports = (memory: () => WebAssembly.Memory) => WebAssembly.ModuleImports;
+
 /**
- * The imports of module `host` that give a kernel the directories of this host. `memory` gives
- * the kernel's memory once it is there. Where there are no directories to give, in a browser
- * for one, every function answers that.
+ * Makes the imports of module `host` that give a kernel the directories of this host. Where
+ * there are none to give, in a browser for one, every function answers that.
  */
-export async function hostDirectoryImports(
-  memory: () => WebAssembly.Memory,
-  reach?: Reach,
-): Promise<Record<string, (...args: never[]) => number | undefined>> {
+export async function hostDirectoryImports(reach?: Reach): Promise<MakeImports> {
   if ((await hostDirectoriesRefused()) !== undefined) {
     const refuse = () => -Errno.notSupported;
-    return Object.fromEntries(Object.keys(IMPORTS).map((name) => [name, refuse]));
+    return () => Object.fromEntries(Object.keys(IMPORTS).map((name) => [name, refuse]));
   }
   const fs = await nodeModule<Fs>("fs");
   const { constants } = await nodeModule<typeof import("node:os")>("os");
   const proc = (reach ?? (process.platform === "linux" ? "proc" : "paths")) === "proc";
-  const host: Host = {
-    fs,
-    names: proc ? new ProcNames(fs) : new PathNames(fs),
-    views: new Views(memory),
-    attempt: attempts(errnoTable(constants.errno, process.platform)),
-  };
-  return functions(host);
+  return (memory) =>
+    functions({
+      fs,
+      names: proc ? new ProcNames(fs) : new PathNames(fs),
+      views: new Views(memory),
+      attempt: attempts(errnoTable(constants.errno, process.platform)),
+    });
 }
 
 /** What the functions share. */
