@@ -12,6 +12,7 @@ import { compile } from "./program.js";
 import type { KernelEvent, Spawned } from "./protocol.js";
 import { bytesOfSize } from "./size.js";
 import { type Source, type StreamLink, sink, source, textOf } from "./streams.js";
+import { SystemTerminal } from "./terminal.js";
 import type {
   BootOptions,
   Holm,
@@ -257,8 +258,9 @@ class System implements Holm {
     return { ...exit, stdout, stderr };
   }
 
-  async terminal(columns: number, rows: number): Promise<Terminal> {
-    throw new HolmError("failed", `no terminal of ${columns} by ${rows} can be made`);
+  terminal(columns: number, rows: number): Promise<Terminal> {
+    const listen = (stream: number, from: Source) => this.#sources.set(stream, from);
+    return SystemTerminal.open(this.#link, this.#streams, listen, columns, rows);
   }
 
   processes(): Promise<ProcessInfo[]> {
@@ -316,7 +318,7 @@ function stdio(given: Stdio | undefined): string | { terminal: number } {
   if (given === "null") {
     return "null";
   }
-  return { terminal: (given as Terminal & { number: number }).number };
+  return { terminal: (given as SystemTerminal).number };
 }
 
 /** Bytes of `--memory` among the grants, which the module itself must be compiled for. */

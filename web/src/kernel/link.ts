@@ -82,8 +82,8 @@ export class KernelLink {
   }
 
   /** Gives an order whose answer nobody waits for. */
-  tell(order: object): void {
-    this.order(order).catch(() => {});
+  tell(order: object, bytes?: Uint8Array): void {
+    this.order(order, bytes === undefined ? {} : { bytes }).catch(() => {});
   }
 
   async files(files: FilesRequest): Promise<{ ok: unknown; bytes?: Uint8Array }> {
