@@ -19,8 +19,6 @@ mod grants;
 #[cfg(target_arch = "wasm32")]
 pub mod host_directory;
 #[cfg(target_arch = "wasm32")]
-pub mod host_directory;
-#[cfg(target_arch = "wasm32")]
 mod imports_unsafe;
 mod machine;
 mod mounts;
