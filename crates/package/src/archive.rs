@@ -22,6 +22,9 @@
 //!
 //! A plain tar is used in place. A compressed tar is unpacked into memory once, within the
 //! limits. The files of a zip are unpacked and their checksums compared when first read.
+//!
+//! An archive that is elsewhere need not be fetched whole: [`ArchiveOpening`] lists it by
+//! range and [`LazyArchive`] reads single files of it, with the same promises.
 
 use core::fmt;
 use core::ops::{Deref, Range};
@@ -31,13 +34,20 @@ use std::sync::{Arc, OnceLock};
 mod entry_name;
 mod error;
 mod index;
+mod lazy;
+mod ranged;
 mod tar_index;
 #[cfg(test)]
 mod tests;
 mod unpack;
+mod unpacker;
 mod zip_index;
 
 pub use error::{ArchiveError, NameProblem};
+pub use lazy::{LazyIndexer, Need};
+pub use ranged::{
+    ArchiveOpening, CHECKED_BYTES, KEPT_BYTES, LazyArchive, OpeningError, UNPACKED_BYTES_MAX,
+};
 
 /// What an archive may at most hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,6 +165,12 @@ pub enum DataRef {
         length: u64,
         /// The CRC-32 of the bytes when unpacked.
         crc32: u32,
+    },
+    /// In a zip that is read by range: behind the entry's own header, which is read when the
+    /// file is.
+    Placed {
+        /// A number of the archive's own.
+        place: u32,
     },
 }
 
@@ -311,7 +327,7 @@ impl Archive {
                 unpack::check_crc(entry.path(), &packed, crc32)?;
                 packed
             }
-            DataRef::Range { .. } => packed,
+            DataRef::Range { .. } | DataRef::Placed { .. } => packed,
         };
         let is_copy = matches!(data, DataRef::Deflated { .. });
         if !is_copy || self.may_keep(size) {
@@ -333,11 +349,14 @@ impl Archive {
     }
 
     fn slice(&self, entry: &ArchiveEntry, data: DataRef) -> Result<FileBytes, ArchiveError> {
-        let (DataRef::Range { offset, length }
-        | DataRef::Stored { offset, length, .. }
-        | DataRef::Deflated { offset, length, .. }) = data;
-        let start = usize::try_from(offset).ok();
-        let length = usize::try_from(length).ok();
+        let (start, length) = match data {
+            DataRef::Range { offset, length }
+            | DataRef::Stored { offset, length, .. }
+            | DataRef::Deflated { offset, length, .. } => {
+                (usize::try_from(offset).ok(), usize::try_from(length).ok())
+            }
+            DataRef::Placed { .. } => (None, None),
+        };
         let end = start
             .zip(length)
             .and_then(|(start, length)| start.checked_add(length));

@@ -25,8 +25,9 @@ pub(super) enum Again {
 }
 
 /// The entries found so far, by path, and what they add up to.
-pub(super) struct IndexBuilder<'l> {
-    limits: &'l ArchiveLimits,
+#[derive(Debug)]
+pub(super) struct IndexBuilder {
+    limits: ArchiveLimits,
     entries: BTreeMap<Box<str>, Found>,
     seen: usize,
     skipped: usize,
@@ -34,10 +35,10 @@ pub(super) struct IndexBuilder<'l> {
     unpacked_bytes: u64,
 }
 
-impl<'l> IndexBuilder<'l> {
-    pub(super) fn new(limits: &'l ArchiveLimits) -> Self {
+impl IndexBuilder {
+    pub(super) fn new(limits: &ArchiveLimits) -> Self {
         Self {
-            limits,
+            limits: limits.clone(),
             entries: BTreeMap::new(),
             seen: 0,
             skipped: 0,

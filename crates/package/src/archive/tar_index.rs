@@ -11,59 +11,128 @@ use super::index::{Again, Found, IndexBuilder};
 use super::{DataRef, EntryKind};
 
 const BLOCK_BYTES: usize = 512;
+const BLOCK_LENGTH: u64 = 512;
 
 /// The longest PAX header of one entry, in bytes. Real ones hold a name and a few times.
 const PAX_BYTES_MAX: usize = 1 << 20;
 
 /// Lists the entries of a tar. Its end mark is required: without it, a tar cut off between two
 /// entries would look whole.
-pub(super) fn index(bytes: &[u8], builder: &mut IndexBuilder<'_>) -> Result<(), ArchiveError> {
-    let mut position = 0;
-    let mut extensions = Extensions::default();
-    let mut last: Option<String> = None;
-    loop {
-        let truncated = || ArchiveError::Truncated {
-            after: last.clone(),
-        };
-        let end = position + BLOCK_BYTES;
-        let block = bytes.get(position..end).ok_or_else(truncated)?;
-        if block.iter().all(|byte| *byte == 0) {
-            return match extensions.any() {
-                false => Ok(()),
-                true => Err(damaged(last, "its last entry has a name and no content")),
+pub(super) fn index(bytes: &[u8], builder: &mut IndexBuilder) -> Result<(), ArchiveError> {
+    let total = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    let mut walker = TarWalker::default();
+    match walker.walk(bytes, 0, total, builder)? {
+        Walked::Done => Ok(()),
+        // Nothing can be missing of all there is but what was cut off.
+        Walked::Needs { .. } => Err(ArchiveError::Truncated { after: walker.last }),
+    }
+}
+
+/// How far a walk got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Walked {
+    /// To the end mark.
+    Done,
+    /// To a header that is not in the window, wholly or with the names that follow it.
+    Needs { offset: u64, length: usize },
+}
+
+/// A walk from header to header, through all of a tar or a window after the other.
+#[derive(Debug, Default)]
+pub(super) struct TarWalker {
+    position: u64,
+    extensions: Extensions,
+    last: Option<String>,
+}
+
+impl TarWalker {
+    /// Walks on through `window`, the bytes from `start` on of a tar of `total` bytes.
+    pub(super) fn walk(
+        &mut self,
+        window: &[u8],
+        start: u64,
+        total: u64,
+        builder: &mut IndexBuilder,
+    ) -> Result<Walked, ArchiveError> {
+        loop {
+            let truncated = || ArchiveError::Truncated {
+                after: self.last.clone(),
             };
-        }
-        let header = Header::from_byte_slice(block);
-        check_header(header, last.as_ref())?;
-        let entry_type = header.entry_type();
-        let size = match extensions.size()? {
-            Some(size) if !is_extension(entry_type) => size,
-            _ => header
-                .entry_size()
-                .map_err(|_| damaged(last.clone(), "a size is not a number"))?,
-        };
-        let length = usize::try_from(size).map_err(|_| truncated())?;
-        let data_end = end.checked_add(length).ok_or_else(truncated)?;
-        let data = bytes.get(end..data_end).ok_or_else(truncated)?;
-        if is_extension(entry_type) {
-            extensions.take(entry_type, data, last.as_ref())?;
-        } else {
-            let entry = Entry {
-                header,
-                offset: end,
-                size,
-                extensions: core::mem::take(&mut extensions),
+            let needs = |length| {
+                Ok(Walked::Needs {
+                    offset: self.position,
+                    length,
+                })
             };
-            let path = entry.path();
-            last = Some(shown(&path));
-            entry.add(&path, builder)?;
+            let end = self.position.checked_add(BLOCK_LENGTH);
+            let end = end.filter(|end| *end <= total).ok_or_else(truncated)?;
+            let from = self.position.checked_sub(start);
+            let from = from.and_then(|from| usize::try_from(from).ok());
+            let Some(rest) = from.and_then(|from| window.get(from..)) else {
+                return needs(BLOCK_BYTES);
+            };
+            let Some((block, rest)) = rest.split_at_checked(BLOCK_BYTES) else {
+                return needs(BLOCK_BYTES);
+            };
+            if block.iter().all(|byte| *byte == 0) {
+                return match self.extensions.any() {
+                    false => Ok(Walked::Done),
+                    true => {
+                        let what = "its last entry has a name and no content";
+                        Err(damaged(self.last.take(), what))
+                    }
+                };
+            }
+            let header = Header::from_byte_slice(block);
+            check_header(header, self.last.as_ref())?;
+            let entry_type = header.entry_type();
+            let size = match self.extensions.size()? {
+                Some(size) if !is_extension(entry_type) => size,
+                _ => header
+                    .entry_size()
+                    .map_err(|_| damaged(self.last.clone(), "a size is not a number"))?,
+            };
+            let data_end = end.checked_add(size).filter(|end| *end <= total);
+            let data_end = data_end.ok_or_else(truncated)?;
+            let next = data_end.checked_next_multiple_of(BLOCK_LENGTH);
+            let next = next.ok_or_else(truncated)?;
+            if is_extension(entry_type) {
+                let used = extension_bytes(entry_type, size);
+                let used = used.map_err(|what| damaged(self.last.clone(), what))?;
+                let Some(data) = rest.get(..used) else {
+                    return needs(BLOCK_BYTES + used);
+                };
+                self.extensions.take(entry_type, data, self.last.as_ref())?;
+            } else {
+                let entry = Entry {
+                    header,
+                    offset: end,
+                    size,
+                    extensions: core::mem::take(&mut self.extensions),
+                };
+                let path = entry.path();
+                self.last = Some(shown(&path));
+                entry.add(&path, builder)?;
+            }
+            self.position = next;
         }
-        position =
-            data_end
-                .checked_next_multiple_of(BLOCK_BYTES)
-                .ok_or(ArchiveError::Truncated {
-                    after: last.clone(),
-                })?;
+    }
+}
+
+/// How many bytes of an extension of `size` bytes are looked at.
+fn extension_bytes(entry_type: EntryType, size: u64) -> Result<usize, &'static str> {
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    if entry_type.is_pax_local_extensions() {
+        if size > PAX_BYTES_MAX {
+            return Err("the PAX header of the entry after it is over a mebibyte long");
+        }
+        Ok(size)
+    } else if entry_type.is_gnu_longname() || entry_type.is_gnu_longlink() {
+        // One byte more than fits is enough to be refused by the check of names.
+        Ok(size.min(PATH_BYTES_MAX + 1))
+    } else {
+        // Global records and labels say nothing that is used here: comments, mostly.
+        Ok(0)
     }
 }
 
@@ -111,7 +180,7 @@ fn is_extension(entry_type: EntryType) -> bool {
 const VOLUME_LABEL: u8 = b'V';
 
 /// What the headers before an entry say of it.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Extensions {
     long_name: Option<Vec<u8>>,
     long_link: Option<Vec<u8>>,
@@ -119,7 +188,7 @@ struct Extensions {
 }
 
 /// The PAX records that matter here.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Pax {
     path: Option<Vec<u8>>,
     link: Option<Vec<u8>>,
@@ -142,8 +211,7 @@ impl Extensions {
         let twice = || damaged(last.cloned(), "the entry after it has two long names");
         if entry_type.is_gnu_longname() || entry_type.is_gnu_longlink() {
             let name = data.split(|byte| *byte == 0).next().unwrap_or_default();
-            // One byte more than fits is enough to be refused by the check of names.
-            let name = name[..name.len().min(PATH_BYTES_MAX + 1)].to_vec();
+            let name = name.to_vec();
             let place = match entry_type.is_gnu_longname() {
                 true => &mut self.long_name,
                 false => &mut self.long_link,
@@ -160,7 +228,6 @@ impl Extensions {
                 Some(_) => Err(twice()),
             };
         }
-        // Global records and labels say nothing that is used here: comments, mostly.
         Ok(())
     }
 
@@ -179,9 +246,6 @@ impl Extensions {
 
 impl Pax {
     fn read(data: &[u8]) -> Result<Self, &'static str> {
-        if data.len() > PAX_BYTES_MAX {
-            return Err("the PAX header of the entry after it is over a mebibyte long");
-        }
         let mut pax = Self::default();
         for record in PaxExtensions::new(data) {
             let record = record.map_err(|_| "the PAX header of the entry after it is malformed")?;
@@ -202,7 +266,7 @@ impl Pax {
 /// One entry with all that is said of it.
 struct Entry<'b> {
     header: &'b Header,
-    offset: usize,
+    offset: u64,
     size: u64,
     extensions: Extensions,
 }
@@ -232,7 +296,7 @@ impl Entry<'_> {
         })
     }
 
-    fn add(&self, path: &[u8], builder: &mut IndexBuilder<'_>) -> Result<(), ArchiveError> {
+    fn add(&self, path: &[u8], builder: &mut IndexBuilder) -> Result<(), ArchiveError> {
         let entry_type = self.header.entry_type();
         let unsupported = |what| ArchiveError::Unsupported {
             entry: shown(path),
@@ -268,13 +332,12 @@ impl Entry<'_> {
         builder.add(path, self.found(kind), Again::Replaces)
     }
 
-    fn add_file(&self, path: &[u8], builder: &mut IndexBuilder<'_>) -> Result<(), ArchiveError> {
+    fn add_file(&self, path: &[u8], builder: &mut IndexBuilder) -> Result<(), ArchiveError> {
         builder.add_unpacked(path, self.size)?;
-        let offset = u64::try_from(self.offset).unwrap_or(u64::MAX);
         let kind = EntryKind::File {
             size: self.size,
             data: DataRef::Range {
-                offset,
+                offset: self.offset,
                 length: self.size,
             },
         };

@@ -8,6 +8,7 @@ use build::{ZipEntry, gzip, pax, tar_entry, tar_of, zip_of, zip64_of, zstd};
 
 mod build;
 mod hostile;
+mod lazily;
 
 pub(super) fn open(bytes: &[u8]) -> Result<Archive, ArchiveError> {
     Archive::open(bytes.to_vec(), &ArchiveLimits::default())

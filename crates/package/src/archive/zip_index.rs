@@ -13,13 +13,13 @@ use super::{ArchiveLimits, DataRef, EntryKind};
 const END_SIGNATURE: &[u8] = b"PK\x05\x06";
 const END_BYTES: usize = 22;
 const END64_SIGNATURE: &[u8] = b"PK\x06\x06";
-const END64_BYTES: usize = 56;
+pub(super) const END64_BYTES: usize = 56;
 const LOCATOR64_SIGNATURE: &[u8] = b"PK\x06\x07";
 const LOCATOR64_BYTES: usize = 20;
 const ENTRY_SIGNATURE: &[u8] = b"PK\x01\x02";
-const ENTRY_BYTES: usize = 46;
+pub(super) const ENTRY_BYTES: usize = 46;
 const LOCAL_SIGNATURE: &[u8] = b"PK\x03\x04";
-const LOCAL_BYTES: usize = 30;
+pub(super) const LOCAL_BYTES: usize = 30;
 
 /// Flags of encryption: of the content, strong, and of the directory.
 const ENCRYPTED: u16 = 1 | 1 << 6 | 1 << 13;
@@ -33,43 +33,65 @@ const DEFLATE_RATIO_MAX: u64 = 1032;
 const UNIX: u8 = 3;
 const MACOS: u8 = 19;
 
+/// The longest end of a zip: a comment, the end record, the place of the one of a zip64.
+pub(super) const TAIL_BYTES: usize = u16::MAX as usize + END_BYTES + LOCATOR64_BYTES;
+
 /// Lists the entries of a zip.
 pub(super) fn index(
     bytes: &[u8],
-    builder: &mut IndexBuilder<'_>,
+    builder: &mut IndexBuilder,
     limits: &ArchiveLimits,
 ) -> Result<(), ArchiveError> {
-    let directory = find_directory(bytes)?;
+    let directory = match read_tail(bytes, 0)? {
+        End::Directory(directory) => directory,
+        End::Record64 { record } => {
+            let at = usize::try_from(record).unwrap_or(usize::MAX);
+            read_end64(bytes.get(at..).unwrap_or_default(), record)?
+        }
+    };
+    let misplaced = |_| damaged("its directory is not where it says");
+    let start = usize::try_from(directory.start).map_err(misplaced)?;
+    let end = usize::try_from(directory.end).map_err(misplaced)?;
     let budget = budget(u64::try_from(bytes.len()).unwrap_or(u64::MAX), limits);
     let mut extents: Vec<Extent> = Vec::new();
-    let mut position = directory.start;
+    let mut position = start;
     let mut count: u64 = 0;
-    while position < directory.end {
+    while position < end {
         count += 1;
-        if count > directory.entries {
-            return Err(damaged("its directory holds more entries than it says"));
-        }
-        let (entry, next) = DirectoryEntry::read(bytes, position, directory.end)?;
+        check_count(count, &directory)?;
+        let (entry, next) = DirectoryEntry::read(bytes, position, end)?;
         position = next;
-        let extent = entry.locate(bytes, directory.start)?;
+        let extent = entry.locate(bytes, start)?;
         let data = (extent.data, extent.end);
         entry.add(bytes, data, builder, budget)?;
         extents.push(extent);
     }
-    if count != directory.entries {
-        return Err(damaged("its directory holds fewer entries than it says"));
-    }
+    check_all(count, &directory)?;
     check_overlaps(bytes, extents)
 }
 
-fn damaged(what: &str) -> ArchiveError {
+pub(super) fn check_count(count: u64, directory: &Directory) -> Result<(), ArchiveError> {
+    if count > directory.entries {
+        return Err(damaged("its directory holds more entries than it says"));
+    }
+    Ok(())
+}
+
+pub(super) fn check_all(count: u64, directory: &Directory) -> Result<(), ArchiveError> {
+    if count != directory.entries {
+        return Err(damaged("its directory holds fewer entries than it says"));
+    }
+    Ok(())
+}
+
+pub(super) fn damaged(what: &str) -> ArchiveError {
     ArchiveError::Damaged {
         entry: None,
         what: what.to_owned(),
     }
 }
 
-fn damaged_entry(name: &[u8], what: &str) -> ArchiveError {
+pub(super) fn damaged_entry(name: &[u8], what: &str) -> ArchiveError {
     ArchiveError::Damaged {
         entry: Some(shown(name)),
         what: what.to_owned(),
@@ -92,15 +114,41 @@ fn u64_at(bytes: &[u8], position: usize) -> Option<u64> {
 }
 
 /// Where the directory is and how many entries it says it has.
-struct Directory {
-    start: usize,
-    end: usize,
-    entries: u64,
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Directory {
+    pub(super) start: u64,
+    pub(super) end: u64,
+    pub(super) entries: u64,
 }
 
-fn find_directory(bytes: &[u8]) -> Result<Directory, ArchiveError> {
+impl Directory {
+    /// A directory that ends at `limit` at the latest.
+    fn within(start: u64, size: u64, entries: u64, limit: u64) -> Result<Self, ArchiveError> {
+        match start.checked_add(size) {
+            Some(end) if end <= limit => Ok(Self {
+                start,
+                end,
+                entries,
+            }),
+            _ => Err(damaged("its directory is not where it says")),
+        }
+    }
+}
+
+/// What the end of a zip leads to.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum End {
+    /// The directory.
+    Directory(Directory),
+    /// The end record of a zip64, of [`END64_BYTES`], to be read by [`read_end64`].
+    Record64 { record: u64 },
+}
+
+/// Reads the end of a zip: its bytes from `start` on, all or at least [`TAIL_BYTES`].
+pub(super) fn read_tail(bytes: &[u8], start: u64) -> Result<End, ArchiveError> {
     let truncated = ArchiveError::Truncated { after: None };
     let end_record = find_end(bytes).ok_or(truncated)?;
+    let at = |position: usize| start.saturating_add(u64::try_from(position).unwrap_or(u64::MAX));
     let disks = u32_at(bytes, end_record + 4).unwrap_or(u32::MAX);
     let entries_here = u16_at(bytes, end_record + 8);
     let entries = u16_at(bytes, end_record + 10);
@@ -113,31 +161,27 @@ fn find_directory(bytes: &[u8]) -> Result<Directory, ArchiveError> {
     };
     let locator = end_record.checked_sub(LOCATOR64_BYTES);
     let locator = locator.filter(|at| bytes[*at..].starts_with(LOCATOR64_SIGNATURE));
-    let (start, size, entries, limit) = match locator {
-        Some(locator) => read_end64(bytes, locator)?,
-        None if disks != 0 || here != entries => {
+    let Some(locator) = locator else {
+        if disks != 0 || here != entries {
             return Err(damaged("it is one part of several"));
         }
-        None => (
-            u64::from(offset),
-            u64::from(size),
-            u64::from(entries),
-            end_record,
-        ),
+        let (offset, size) = (u64::from(offset), u64::from(size));
+        let directory = Directory::within(offset, size, u64::from(entries), at(end_record))?;
+        return Ok(End::Directory(directory));
     };
-    let start = usize::try_from(start).ok();
-    let size = usize::try_from(size).ok();
-    let end = start
-        .zip(size)
-        .and_then(|(start, size)| start.checked_add(size));
-    match start.zip(end) {
-        Some((start, end)) if end <= limit => Ok(Directory {
-            start,
-            end,
-            entries,
-        }),
-        _ => Err(damaged("its directory is not where it says")),
+    let record = u64_at(bytes, locator + 8);
+    let fits = |record: &u64| {
+        let end = record.checked_add(u64::try_from(END64_BYTES).unwrap_or(u64::MAX));
+        end.is_some_and(|end| end <= at(locator))
+    };
+    match record.filter(fits) {
+        Some(record) => Ok(End::Record64 { record }),
+        None => Err(malformed64()),
     }
+}
+
+fn malformed64() -> ArchiveError {
+    damaged("its zip64 end record is malformed")
 }
 
 /// The end record: the last one whose comment reaches exactly to the end of the file.
@@ -151,39 +195,33 @@ fn find_end(bytes: &[u8]) -> Option<usize> {
     })
 }
 
-/// The directory's offset, size and entries from the record of a zip64, and where that is.
-fn read_end64(bytes: &[u8], locator: usize) -> Result<(u64, u64, u64, usize), ArchiveError> {
-    let malformed = || damaged("its zip64 end record is malformed");
-    let record = u64_at(bytes, locator + 8).ok_or_else(malformed)?;
-    let record = usize::try_from(record).map_err(|_| malformed())?;
-    let fits = record
-        .checked_add(END64_BYTES)
-        .is_some_and(|end| end <= locator);
-    if !fits || !bytes[record..].starts_with(END64_SIGNATURE) {
-        return Err(malformed());
+/// Reads the end record of a zip64, which is at `record`.
+pub(super) fn read_end64(bytes: &[u8], record: u64) -> Result<Directory, ArchiveError> {
+    if !bytes.starts_with(END64_SIGNATURE) {
+        return Err(malformed64());
     }
-    let field = |offset: usize| u64_at(bytes, record + offset).ok_or_else(malformed);
+    let field = |offset: usize| u64_at(bytes, offset).ok_or_else(malformed64);
     // The numbers of this disk and of the directory's, side by side.
     if field(16)? != 0 || field(24)? != field(32)? {
         return Err(damaged("it is one part of several"));
     }
-    Ok((field(48)?, field(40)?, field(32)?, record))
+    Directory::within(field(48)?, field(40)?, field(32)?, record)
 }
 
 /// One entry as the directory has it.
-struct DirectoryEntry<'b> {
-    name: &'b [u8],
+pub(super) struct DirectoryEntry<'b> {
+    pub(super) name: &'b [u8],
     made_by: u8,
-    flags: u16,
-    method: u16,
+    pub(super) flags: u16,
+    pub(super) method: u16,
     dos_time: u16,
     dos_date: u16,
     unix_seconds: Option<i32>,
-    crc32: u32,
-    packed: u64,
-    size: u64,
+    pub(super) crc32: u32,
+    pub(super) packed: u64,
+    pub(super) size: u64,
     attributes: u32,
-    local: u64,
+    pub(super) local: u64,
 }
 
 /// The bytes that an entry takes: its local header, its name, its data.
@@ -193,9 +231,63 @@ struct Extent {
     end: usize,
 }
 
+/// The length of the entry at the start of `bytes`, as far as it can be told.
+pub(super) fn entry_length(bytes: &[u8]) -> usize {
+    let variable = [28, 30, 32].map(|at| usize::from(u16_at(bytes, at).unwrap_or(0)));
+    ENTRY_BYTES + variable.iter().sum::<usize>()
+}
+
+/// What an entry's own header says.
+pub(super) struct Local {
+    /// Bytes from its start to the data.
+    pub(super) length: usize,
+    /// Whether it says what the directory says.
+    pub(super) agrees: bool,
+}
+
+impl Local {
+    /// Reads the header at the start of `bytes`, which hold the entry's name too if that is
+    /// `name`. `None` when there is no header.
+    pub(super) fn read(bytes: &[u8], name: &[u8], method: u16, flags: u16) -> Option<Self> {
+        let fixed = bytes.get(..LOCAL_BYTES)?;
+        if !fixed.starts_with(LOCAL_SIGNATURE) {
+            return None;
+        }
+        let name_end = LOCAL_BYTES + usize::from(u16_at(fixed, 26)?);
+        let same_name = bytes.get(LOCAL_BYTES..name_end) == Some(name);
+        let same_method = u16_at(fixed, 8)? == method;
+        Some(Self {
+            length: name_end + usize::from(u16_at(fixed, 28)?),
+            agrees: same_name && same_method && (u16_at(fixed, 6)? ^ flags) & ENCRYPTED == 0,
+        })
+    }
+}
+
+pub(super) fn misplaced(name: &[u8]) -> ArchiveError {
+    damaged_entry(name, "its data is not where the directory says")
+}
+
+pub(super) fn contradicts(name: &[u8]) -> ArchiveError {
+    damaged_entry(name, "its own header contradicts the directory")
+}
+
+/// What an entry turns out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    Directory,
+    File,
+    Link,
+    /// A device, a socket or a pipe.
+    Other,
+}
+
 impl<'b> DirectoryEntry<'b> {
     /// Reads the entry at `position`; also says where the next one is.
-    fn read(bytes: &'b [u8], position: usize, end: usize) -> Result<(Self, usize), ArchiveError> {
+    pub(super) fn read(
+        bytes: &'b [u8],
+        position: usize,
+        end: usize,
+    ) -> Result<(Self, usize), ArchiveError> {
         let malformed = || damaged("its directory is malformed");
         let fixed_end = position
             .checked_add(ENTRY_BYTES)
@@ -265,78 +357,97 @@ impl<'b> DirectoryEntry<'b> {
 
     /// Finds the entry's data behind its local header, which must agree with the directory.
     fn locate(&self, bytes: &[u8], directory: usize) -> Result<Extent, ArchiveError> {
-        let misplaced = || damaged_entry(self.name, "its data is not where the directory says");
-        let start = usize::try_from(self.local).map_err(|_| misplaced())?;
-        let fixed_end = start
-            .checked_add(LOCAL_BYTES)
-            .filter(|fixed| *fixed <= directory)
-            .ok_or_else(misplaced)?;
-        let fixed = &bytes[start..fixed_end];
-        if !fixed.starts_with(LOCAL_SIGNATURE) {
-            return Err(misplaced());
-        }
-        let short = |offset: usize| u16_at(fixed, offset).ok_or_else(misplaced);
-        let name_end = fixed_end + usize::from(short(26)?);
-        let data = name_end + usize::from(short(28)?);
-        let packed = usize::try_from(self.packed).map_err(|_| misplaced())?;
-        let end = data
-            .checked_add(packed)
+        let start = usize::try_from(self.local).ok();
+        let header = start.and_then(|start| bytes[..directory].get(start..));
+        let local =
+            header.and_then(|header| Local::read(header, self.name, self.method, self.flags));
+        let (Some(start), Some(local)) = (start, local) else {
+            return Err(misplaced(self.name));
+        };
+        let data = start + local.length;
+        let packed = usize::try_from(self.packed).ok();
+        let end = packed
+            .and_then(|packed| data.checked_add(packed))
             .filter(|end| *end <= directory)
-            .ok_or_else(misplaced)?;
-        let same_name = bytes.get(fixed_end..name_end) == Some(self.name);
-        let same_method = short(8)? == self.method;
-        if !same_name || !same_method || (short(6)? ^ self.flags) & ENCRYPTED != 0 {
-            let what = "its own header contradicts the directory";
-            return Err(damaged_entry(self.name, what));
+            .ok_or_else(|| misplaced(self.name))?;
+        if !local.agrees {
+            return Err(contradicts(self.name));
         }
         Ok(Extent { start, data, end })
+    }
+
+    /// What it is, refused where it cannot be that; the bytes of a file are counted.
+    pub(super) fn role(
+        &self,
+        builder: &mut IndexBuilder,
+        budget: Budget,
+    ) -> Result<Role, ArchiveError> {
+        self.check_supported()?;
+        let kind_bits = self.mode().map_or(0, |mode| mode & 0o170_000);
+        if self.name.ends_with(b"/") || kind_bits == 0o040_000 {
+            if self.size > 0 {
+                return Err(damaged_entry(self.name, "a directory has content"));
+            }
+            return Ok(Role::Directory);
+        }
+        builder.add_unpacked(self.name, self.size)?;
+        if builder.unpacked_bytes() > budget.bytes {
+            return Err(budget.exceeded(Some(shown(self.name))));
+        }
+        Ok(match kind_bits {
+            0o120_000 => Role::Link,
+            0 | 0o100_000 => Role::File,
+            _ => Role::Other,
+        })
     }
 
     fn add(
         &self,
         bytes: &[u8],
         (start, end): (usize, usize),
-        builder: &mut IndexBuilder<'_>,
+        builder: &mut IndexBuilder,
         budget: Budget,
     ) -> Result<(), ArchiveError> {
-        self.check_supported()?;
-        let kind_bits = self.mode().map_or(0, |mode| mode & 0o170_000);
-        let is_directory = self.name.ends_with(b"/") || kind_bits == 0o040_000;
-        if is_directory {
-            if self.size > 0 {
-                return Err(damaged_entry(self.name, "a directory has content"));
-            }
-            return builder.add(self.name, self.found(EntryKind::Directory), Again::Refused);
-        }
-        builder.add_unpacked(self.name, self.size)?;
-        if builder.unpacked_bytes() > budget.bytes {
-            return Err(budget.exceeded(Some(shown(self.name))));
-        }
         let offset = u64::try_from(start).unwrap_or(u64::MAX);
         let length = self.packed;
         let crc32 = self.crc32;
-        let kind = match kind_bits {
-            0o120_000 => EntryKind::Symlink {
-                target: self.read_target(&bytes[start..end])?,
+        let kind = match self.role(builder, budget)? {
+            Role::Directory => EntryKind::Directory,
+            Role::Other => return builder.skip(self.name),
+            Role::Link => EntryKind::Symlink {
+                target: self.target().read(&bytes[start..end])?,
             },
-            0 | 0o100_000 => EntryKind::File {
+            Role::File => EntryKind::File {
                 size: self.size,
-                data: match self.method {
-                    STORED => DataRef::Stored {
+                data: match self.is_stored() {
+                    true => DataRef::Stored {
                         offset,
                         length,
                         crc32,
                     },
-                    _ => DataRef::Deflated {
+                    false => DataRef::Deflated {
                         offset,
                         length,
                         crc32,
                     },
                 },
             },
-            _ => return builder.skip(self.name),
         };
         builder.add(self.name, self.found(kind), Again::Refused)
+    }
+
+    pub(super) fn is_stored(&self) -> bool {
+        self.method == STORED
+    }
+
+    /// How the target of a link is read.
+    pub(super) fn target(&self) -> Target<'b> {
+        Target {
+            name: self.name,
+            stored: self.is_stored(),
+            size: self.size,
+            crc32: self.crc32,
+        }
     }
 
     /// Refuses what is not read, and sizes that cannot be.
@@ -361,29 +472,11 @@ impl<'b> DirectoryEntry<'b> {
         }
     }
 
-    fn read_target(&self, packed: &[u8]) -> Result<Box<str>, ArchiveError> {
-        let too_long = usize::try_from(self.size).map_or(true, |size| size > PATH_BYTES_MAX);
-        if too_long {
-            return Err(ArchiveError::BadLink {
-                entry: shown(self.name),
-                target: "…".to_owned(),
-                what: "which is over 4096 bytes long",
-            });
-        }
-        let name = String::from_utf8_lossy(self.name);
-        if self.method == STORED {
-            check_crc(&name, packed, self.crc32)?;
-            return checked_target(self.name, packed);
-        }
-        let target = inflate(&name, packed, self.size, self.crc32)?;
-        checked_target(self.name, &target)
-    }
-
     fn mode(&self) -> Option<u32> {
         matches!(self.made_by, UNIX | MACOS).then_some(self.attributes >> 16)
     }
 
-    fn found(&self, kind: EntryKind) -> Found {
+    pub(super) fn found(&self, kind: EntryKind) -> Found {
         let seconds = match self.unix_seconds {
             Some(seconds) => u64::try_from(seconds).unwrap_or(0),
             None => dos_seconds(self.dos_date, self.dos_time),
@@ -393,6 +486,41 @@ impl<'b> DirectoryEntry<'b> {
             mtime_nanoseconds: seconds.saturating_mul(1_000_000_000),
             executable: self.mode().is_some_and(|mode| mode & 0o111 != 0),
         }
+    }
+}
+
+/// The target of a symbolic link, which is the content of its entry.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Target<'n> {
+    pub(super) name: &'n [u8],
+    pub(super) stored: bool,
+    pub(super) size: u64,
+    pub(super) crc32: u32,
+}
+
+impl Target<'_> {
+    /// Refuses one that is too long, before anything is read of it.
+    pub(super) fn check(&self) -> Result<(), ArchiveError> {
+        let too_long = usize::try_from(self.size).map_or(true, |size| size > PATH_BYTES_MAX);
+        if too_long {
+            return Err(ArchiveError::BadLink {
+                entry: shown(self.name),
+                target: "…".to_owned(),
+                what: "which is over 4096 bytes long",
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) fn read(&self, packed: &[u8]) -> Result<Box<str>, ArchiveError> {
+        self.check()?;
+        let name = String::from_utf8_lossy(self.name);
+        if self.stored {
+            check_crc(&name, packed, self.crc32)?;
+            return checked_target(self.name, packed);
+        }
+        let target = inflate(&name, packed, self.size, self.crc32)?;
+        checked_target(self.name, &target)
     }
 }
 

@@ -250,9 +250,15 @@ impl Blocks {
         }
     }
 
+    /// Whether a block failed for who asks: those who waited are known by their wakers. Two of
+    /// one task may not compare as equal, so somebody unknown is taken for one of them: who
+    /// waited always learns of it, at the price that one who gave up leaves the failure to the
+    /// next.
     fn take_failure(&mut self, block: u64, waker: &Waker) -> bool {
+        let of_block = |(failed, _): &(u64, Waker)| *failed == block;
         let known = |(failed, who): &(u64, Waker)| *failed == block && who.will_wake(waker);
-        match self.failures.iter().position(known) {
+        let at = self.failures.iter().position(known);
+        match at.or_else(|| self.failures.iter().position(of_block)) {
             Some(at) => self.failures.remove(at).is_some(),
             None => false,
         }

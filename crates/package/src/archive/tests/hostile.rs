@@ -12,6 +12,12 @@ fn error_of(bytes: &[u8]) -> ArchiveError {
 }
 
 fn error_within(bytes: &[u8], limits: &ArchiveLimits) -> ArchiveError {
+    let error = eager_error(bytes, limits);
+    super::lazily::check_refused(bytes, limits, &error);
+    error
+}
+
+fn eager_error(bytes: &[u8], limits: &ArchiveLimits) -> ArchiveError {
     let archive = match Archive::open(bytes.to_vec(), limits) {
         Ok(archive) => archive,
         Err(error) => return error,
