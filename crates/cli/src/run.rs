@@ -197,7 +197,7 @@ fn explained(report: TrapReport) -> Trap {
 
 pub(crate) fn not_runnable(error: &LoadError) -> CommandError {
     match error {
-        LoadError::NotFound { .. } => problems::not_found(error),
+        LoadError::File(error) => problems::no_program(error),
         _ => problems::not_runnable(error),
     }
 }

@@ -8,18 +8,44 @@ use holm_abi::Errno;
 use holm_explain::exit;
 use holm_explain::text::shown_lines;
 use holm_kernel::{MountError, SpawnError};
+use holm_package::program::{self, PROGRAM_BYTES_MAX, ProgramError};
 
 use crate::error::CommandError;
-use crate::host::Host;
+use crate::host::{FileKind, Host};
 
 /// The program cannot be run; `error` says why.
 pub fn not_runnable(error: impl Display) -> CommandError {
     CommandError::new(exit::NOT_RUNNABLE, shown_lines(&error.to_string()))
 }
 
-/// There is no such program; `error` says so.
-pub fn not_found(error: impl Display) -> CommandError {
-    CommandError::new(exit::NOT_FOUND, shown_lines(&error.to_string()))
+/// The file is no program that can be run.
+pub fn no_program(error: &ProgramError) -> CommandError {
+    let code = match error {
+        ProgramError::NotFound { .. } => exit::NOT_FOUND,
+        _ => exit::NOT_RUNNABLE,
+    };
+    CommandError::new(code, shown_lines(&error.to_string()))
+}
+
+/// Looks for a program without reading it, for hosts whose engines do not; answers its size.
+///
+/// # Errors
+///
+/// That it is not there, not a file, or larger than is read.
+pub fn find_program(path: &Path, host: &dyn Host) -> Result<u64, CommandError> {
+    let found = || -> Result<u64, ProgramError> {
+        let at = || path.to_owned();
+        match host.look(path) {
+            Ok(FileKind::File(size)) => {
+                program::check_size(&path.display().to_string(), size, PROGRAM_BYTES_MAX)?;
+                Ok(size)
+            }
+            Ok(FileKind::Directory) => Err(ProgramError::IsDirectory { path: at() }),
+            Ok(FileKind::Other) => Err(ProgramError::NotAFile { path: at() }),
+            Err(error) => Err(ProgramError::unreadable(at(), error)),
+        }
+    };
+    found().map_err(|error| no_program(&error))
 }
 
 /// The process cannot be made.

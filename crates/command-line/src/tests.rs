@@ -158,12 +158,7 @@ impl Host for Fake {
     }
 
     fn open_program(&self, choice: &ProgramChoice) -> Result<(), CommandError> {
-        if self.look(&choice.path).is_err() {
-            return Err(problems::not_found(format_args!(
-                "there is no file {}",
-                choice.path.display()
-            )));
-        }
+        problems::find_program(&choice.path, self)?;
         self.opened.replace(Some(choice.clone()));
         Ok(())
     }

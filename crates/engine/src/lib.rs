@@ -56,7 +56,7 @@ pub use inspect::{
     ProgramKind, SectionInfo, Shape, TableInfo, inspect,
 };
 pub use limits::{BudgetLimiter, LimitError, MemoryBudget, StoreBounds, check_initial_memory};
-pub use load_error::{LoadError, LooksLike};
+pub use load_error::LoadError;
 pub use program::Program;
 pub use settings::{CodeKind, EngineConfig, Tier};
 pub use trap::{

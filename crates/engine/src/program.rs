@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
+use holm_package::program::{ProgramError, check_size};
+
 use crate::digest::Digest;
 use crate::identity::StatIdentity;
 use crate::load_error::{LoadError, look_at, wat_error};
-
-/// 512 MiB: seven times the largest program in common use (clang, 75 MB).
-pub(crate) const DEFAULT_MAXIMUM_PROGRAM_BYTES: u64 = 512 << 20;
 
 /// A program, before it is compiled.
 ///
@@ -43,22 +42,19 @@ impl Program {
     ///
     /// # Errors
     ///
-    /// [`LoadError::NotFound`], [`LoadError::IsDirectory`], [`LoadError::NotAFile`],
-    /// [`LoadError::Unreadable`], [`LoadError::TooLarge`].
+    /// [`ProgramError`] in [`LoadError::File`].
     pub fn open(path: &Path, maximum_bytes: u64) -> Result<Program, LoadError> {
         let metadata = fs::metadata(path).map_err(|error| unreadable(path, error))?;
         if metadata.is_dir() {
-            return Err(LoadError::IsDirectory {
-                path: path.to_owned(),
-            });
+            let path = path.to_owned();
+            return Err(ProgramError::IsDirectory { path }.into());
         }
         if !metadata.is_file() {
-            return Err(LoadError::NotAFile {
-                path: path.to_owned(),
-            });
+            let path = path.to_owned();
+            return Err(ProgramError::NotAFile { path }.into());
         }
         let name = path.display().to_string();
-        too_large(&name, metadata.len(), maximum_bytes)?;
+        check_size(&name, metadata.len(), maximum_bytes)?;
         let identity = StatIdentity::of(&metadata);
         Ok(Program {
             name,
@@ -82,7 +78,7 @@ impl Program {
         maximum_bytes: u64,
     ) -> Result<Program, LoadError> {
         let size = u64::try_from(source.len()).unwrap_or(u64::MAX);
-        too_large(name, size, maximum_bytes)?;
+        check_size(name, size, maximum_bytes)?;
         let program = Program {
             name: name.to_owned(),
             path: None,
@@ -258,24 +254,8 @@ fn is_text_format(source: &[u8]) -> bool {
     inside.starts_with(b"module") || inside.starts_with(b"component")
 }
 
-fn too_large(name: &str, size: u64, limit: u64) -> Result<(), LoadError> {
-    if size <= limit {
-        return Ok(());
-    }
-    Err(LoadError::TooLarge {
-        name: name.to_owned(),
-        size,
-        limit,
-    })
-}
-
 fn unreadable(path: &Path, source: io::Error) -> LoadError {
-    let path = path.to_owned();
-    match source.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => LoadError::NotFound { path },
-        io::ErrorKind::IsADirectory => LoadError::IsDirectory { path },
-        _ => LoadError::Unreadable { path, source },
-    }
+    ProgramError::unreadable(path.to_owned(), source).into()
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ use std::hash::{Hash, Hasher};
 use wasmtime::{Config, ModuleVersionStrategy, OptLevel, RegallocAlgorithm, Strategy};
 
 use crate::cache::CacheConfig;
-use crate::program::DEFAULT_MAXIMUM_PROGRAM_BYTES;
 
 /// Raised when the layout of cached artifacts or index records changes.
 const FORMAT_VERSION: u32 = 1;
@@ -38,7 +37,7 @@ impl Default for EngineConfig {
             interruptible: false,
             core_dump_on_trap: false,
             guest_stack_bytes: 1 << 20,
-            maximum_program_bytes: DEFAULT_MAXIMUM_PROGRAM_BYTES,
+            maximum_program_bytes: holm_package::program::PROGRAM_BYTES_MAX,
             compile_threads: None,
         }
     }

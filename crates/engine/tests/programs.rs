@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use holm_engine::{CodeKind, Engine, EngineConfig, LoadError, Origin, Program, TierChoice};
+use holm_package::program::ProgramError;
 use wasmtime::{Instance, Store};
 
 fn engine() -> Engine {
@@ -106,11 +107,20 @@ fn what_is_no_program_is_told_so() {
         }
     };
     let error = open(&folder.path().join("nothing.wasm"));
-    assert!(matches!(error, LoadError::NotFound { .. }), "{error}");
+    assert!(
+        matches!(error, LoadError::File(ProgramError::NotFound { .. })),
+        "{error}"
+    );
     let error = open(folder.path());
-    assert!(matches!(error, LoadError::IsDirectory { .. }), "{error}");
+    assert!(
+        matches!(error, LoadError::File(ProgramError::IsDirectory { .. })),
+        "{error}"
+    );
     let error = open(Path::new("/dev/null"));
-    assert!(matches!(error, LoadError::NotAFile { .. }), "{error}");
+    assert!(
+        matches!(error, LoadError::File(ProgramError::NotAFile { .. })),
+        "{error}"
+    );
 
     let path = folder.path().join("program");
     let written = |bytes: &[u8]| -> LoadError {
@@ -118,17 +128,26 @@ fn what_is_no_program_is_told_so() {
         open(&path)
     };
     let error = written(b"hello");
-    assert!(matches!(error, LoadError::NotWasm { .. }), "{error}");
+    assert!(
+        matches!(error, LoadError::File(ProgramError::NotWasm { .. })),
+        "{error}"
+    );
     assert!(error.to_string().contains("looks like text"), "{error}");
     let error = written(b"(module (func (i32.add)))");
-    assert!(matches!(error, LoadError::Malformed { .. }), "{error}");
+    assert!(
+        matches!(error, LoadError::File(ProgramError::Malformed { .. })),
+        "{error}"
+    );
     let error = written(b"(module\n  (func (frobnicate)))");
     assert!(matches!(error, LoadError::Text { .. }), "{error}");
     assert!(error.to_string().contains(":2:"), "{error}");
     let error = written(b"(component)");
     assert!(matches!(error, LoadError::Component { .. }), "{error}");
     let error = written(b"\0asm\x01\0\0\0\x01\xff\x01");
-    assert!(matches!(error, LoadError::Truncated { .. }), "{error}");
+    assert!(
+        matches!(error, LoadError::File(ProgramError::Truncated { .. })),
+        "{error}"
+    );
 }
 
 #[test]
@@ -144,9 +163,9 @@ fn every_truncation_of_a_module_is_refused_or_runs() {
         match result {
             Ok(_)
             | Err(
-                LoadError::NotWasm { .. }
-                | LoadError::Truncated { .. }
-                | LoadError::Malformed { .. },
+                LoadError::File(ProgramError::NotWasm { .. })
+                | LoadError::File(ProgramError::Truncated { .. })
+                | LoadError::File(ProgramError::Malformed { .. }),
             ) => {}
             Err(error) => panic!("{length} bytes: {error}"),
         }
@@ -181,11 +200,11 @@ fn a_program_over_the_limit_is_not_read() {
     assert!(
         matches!(
             error,
-            LoadError::TooLarge {
+            LoadError::File(ProgramError::TooLarge {
                 size: 11,
                 limit: 10,
                 ..
-            }
+            })
         ),
         "{error}"
     );
@@ -194,7 +213,10 @@ fn a_program_over_the_limit_is_not_read() {
     let file = fs::File::create(&path).expect("create");
     file.set_len(1 << 40).expect("grow");
     let error = engine.open(&path).expect_err("too large");
-    assert!(matches!(error, LoadError::TooLarge { .. }), "{error}");
+    assert!(
+        matches!(error, LoadError::File(ProgramError::TooLarge { .. })),
+        "{error}"
+    );
 }
 
 #[test]

@@ -34,7 +34,7 @@ use rustix::io::Errno as Host;
 
 use crate::byte_stream::ByteStream;
 use crate::errno::from_host;
-use crate::error::HostError;
+use crate::error::{self, HostError};
 use crate::file::{HostFile, flush};
 use crate::metadata;
 use listing::Listings;
@@ -75,7 +75,7 @@ impl HostDirectory {
     /// Says what is wrong with the path: it does not exist, is no directory, may not be
     /// entered.
     pub fn open(path: &Path) -> std::result::Result<Arc<dyn Directory>, HostError> {
-        let error = |errno| HostError::directory(path.to_owned(), errno);
+        let error = |errno| error::directory(path.to_owned(), errno);
         let fd = openat(CWD, path, ENTER, Mode::empty()).map_err(error)?;
         accessat(&fd, ".", Access::EXEC_OK, AtFlags::empty()).map_err(error)?;
         Ok(Arc::new(HostDirectory::new(

@@ -8,7 +8,7 @@ use holm_abi::Signal;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::low_level::emulate_default_handler;
 
-use crate::error::HostError;
+use crate::error::SignalsError;
 use crate::interrupt_unsafe::{is_ignored, register};
 use crate::reactor::{Reactor, reactor};
 
@@ -38,10 +38,10 @@ impl Interrupts {
     ///
     /// # Errors
     ///
-    /// [`HostError::Signals`] when the host refuses.
+    /// [`SignalsError`] when the host refuses.
     pub fn install(
         on_signal: impl Fn(Signal) + Send + Sync + 'static,
-    ) -> Result<Interrupts, HostError> {
+    ) -> Result<Interrupts, SignalsError> {
         let reactor = reactor();
         reactor.prepare();
         let shared = Arc::new(Shared {
@@ -56,7 +56,7 @@ impl Interrupts {
             }
             let shared = Arc::clone(&shared);
             register(number, move || shared.handle(number))
-                .map_err(|source| HostError::Signals { source })?;
+                .map_err(|source| SignalsError { source })?;
         }
         Ok(Interrupts { shared })
     }

@@ -14,7 +14,7 @@ use rustix::net::{AddressFamily, SocketType, bind, getsockname, listen};
 use crate::byte_stream::readiness_of;
 use crate::descriptor::Descriptor;
 use crate::errno::from_host;
-use crate::error::HostError;
+use crate::error::{self, HostError};
 use crate::reactor::reactor;
 use crate::socket::HostSocket;
 
@@ -35,8 +35,7 @@ impl HostListener {
     ///
     /// Says what is wrong with the address: in use, not of this machine, not permitted.
     pub fn bind(address: SocketAddr) -> std::result::Result<Arc<HostListener>, HostError> {
-        let made =
-            HostListener::make(address).map_err(|errno| HostError::listen(address, errno))?;
+        let made = HostListener::make(address).map_err(|errno| error::listen(address, errno))?;
         Ok(Arc::new(made))
     }
 

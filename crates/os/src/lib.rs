@@ -34,7 +34,7 @@ pub use holm_engine as engine;
 pub use holm_kernel as kernel;
 pub use holm_package as package;
 
-pub use holm_host_native::{HostError, Interrupts};
+pub use holm_host_native::{HostError, Interrupts, SignalsError};
 
 pub use command::{Access, Command, CommandError};
 pub use image::ArchiveError;
