@@ -123,9 +123,13 @@ export default [
   {
     name: "poll and sleep wait as long as they say",
     async run(t) {
-      const holm = await t.boot();
+      const holm = await t.boot({ mounts: { "/d": { memory: "1MiB" } } });
       const started = performance.now();
-      const done = await holm.run(await t.guest("rust/poll"), { args: ["stdin"], input: "abc" });
+      const done = await holm.run(await t.guest("rust/poll"), {
+        args: ["stdin"],
+        grants: ["--dir /d"],
+        input: "abc",
+      });
       t.assert.includes(done.stdout, "stdin: 3 bytes\n");
       t.assert.equal(done.code, 0, done.stderr);
       t.assert.atMost(performance.now() - started, 10_000);
