@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{conformance, fuzz, guests, lint, test};
+use crate::{conformance, fuzz, guests, lint, test, web};
 
 /// Seconds that CI gives to each fuzz target.
 const FUZZ_SECONDS: &str = "15";
@@ -12,7 +12,8 @@ const FUZZ_SECONDS: &str = "15";
 /// Where a checkout of the official suite lies, when no option says so.
 const SUITE: &str = "HOLM_WASI_TESTSUITE";
 
-/// Guests, lints, tests, a short fuzz of every target and, where a suite is given, conformance.
+/// Guests, lints, tests, the package for browsers and Node, a short fuzz of every target and, where a
+/// suite is given, conformance.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let suite = match arguments {
         [] => std::env::var(SUITE).ok(),
@@ -23,6 +24,12 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     step("guests", || guests::run(&["--install".into()]))?;
     step("lint", || lint::run(&[]))?;
     step("test", || test::run(&[]))?;
+    step("web check", || web::run(&["check".into()]))?;
+    // Builds the package too, and fails when the kernel has become too large.
+    step("web test", || web::run(&["test".into()]))?;
+    step("web pack", || {
+        web::run(&["pack".into(), "--no-build".into()])
+    })?;
     step("fuzz", || {
         fuzz::run(&["--seconds".into(), FUZZ_SECONDS.into()])
     })?;

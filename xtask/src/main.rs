@@ -101,7 +101,7 @@ const TASKS: &[Task] = &[
     Task {
         name: "ci",
         arguments: "[--suite DIR]",
-        about: "everything that CI runs: guests, lint, test, a short fuzz, the suite where given",
+        about: "everything that CI runs: guests, lint, test, web, a short fuzz, the suite where given",
         run: ci::run,
     },
 ];
