@@ -32,6 +32,8 @@ function byId(id: string): HTMLElement {
   return found;
 }
 
+// First of all: the kernel loads while the page is being built.
+const booting = boot();
 const appearance = new Appearance();
 const page = byId("page");
 const main = byId("main");
@@ -58,7 +60,7 @@ const view: TerminalView = new TerminalView(byId("terminal"), appearance, {
 main.append(keyBar.root);
 void document.fonts.load('14px "JetBrains Mono Variable"').then(() => view.fontLoaded());
 
-boot().then(start, explain);
+booting.then(start, explain);
 
 /** Wires everything to a system that runs. */
 function start({ holm, storage }: Booted): void {

@@ -93,7 +93,7 @@ export class TerminalPage {
   async run(text, within = 20_000) {
     await this.tab.focus(".xterm-helper-textarea");
     await this.press("Control", "l");
-    await this.until("an empty screen", async () => /^(\d+ )?\S+ \$$/.test(await this.screen()));
+    await this.until("an empty screen", async () => /^(\d+ )?\S+ \$( .*)?$/.test(await this.screen()));
     await this.tab.keyboard.type(text);
     await this.press("Enter");
     const prompt = /\n((?:\d+ )?\S+ \$)(?: .*)?$/;

@@ -90,5 +90,5 @@ export function progressLine(name: string, progress: Progress, columns: number):
   const room = Math.min(32, columns - textWidth(name) - figures.length - 4);
   if (progress.total === undefined || room < 6) return `${name}  ${figures}`.slice(0, Math.max(columns - 1, 0));
   const full = Math.min(room, Math.round((progress.received / progress.total) * room));
-  return `${name}  \u001b[36m${"█".repeat(full)}\u001b[2m${"░".repeat(room - full)}\u001b[0m  ${figures}`;
+  return `${name}  \u001b[36m${"█".repeat(full)}\u001b[90m${"░".repeat(room - full)}\u001b[0m  ${figures}`;
 }

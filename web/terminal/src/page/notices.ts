@@ -2,7 +2,7 @@
 
 import { button, element } from "./dom.js";
 
-const SHOWN_MS = 9_000;
+const SHOWN_MS = 6_000;
 
 /** A message that is shown. */
 export interface Notice {

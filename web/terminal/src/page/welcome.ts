@@ -3,11 +3,11 @@
 import { problemLines } from "../shell/report.js";
 import { HOME, type Session } from "../shell/session.js";
 import { parse, quote } from "../shell/syntax.js";
-import { printable } from "../shell/width.js";
+import { printable, wrapped } from "../shell/width.js";
 import { keep } from "./keep.js";
 import type { StorageState } from "./system.js";
 
-const DIM = "\u001b[2m";
+const DIM = "\u001b[90m";
 const BOLD = "\u001b[1m";
 const PLAIN = "\u001b[0m";
 const LETTER =
@@ -31,7 +31,7 @@ export async function welcome(session: Session, storage: StorageState): Promise<
     const reasons = problemLines(storage.problem).join(" ");
     lines.push(`\u001b[33mWhat you put into /home is gone when this page is closed:${PLAIN} ${reasons}`, "");
   }
-  await screen.draw(`${lines.join("\r\n")}\r\n`);
+  await screen.draw(`${wrapped(lines.join("\n"), screen.columns).replaceAll("\n", "\r\n")}\r\n`);
   await firstVisit(session);
 }
 

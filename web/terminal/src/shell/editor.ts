@@ -25,7 +25,7 @@ export interface Helpers {
 /** How a line ended. */
 export type Entered = { kind: "line"; text: string } | { kind: "interrupted" } | { kind: "end" };
 
-const DIM = "\u001b[2m";
+const DIM = "\u001b[90m";
 const PLAIN = "\u001b[0m";
 const BRACKETED_ON = "\u001b[?2004h";
 const BRACKETED_OFF = "\u001b[?2004l";

@@ -9,7 +9,7 @@ import { problemLines, reportOf } from "./report.js";
 import { rerunLine } from "./rerun.js";
 import type { Foreground, Session } from "./session.js";
 import { NotFound, stageOf, type Stage } from "./stages.js";
-import { printable } from "./width.js";
+import { printable, wrapped } from "./width.js";
 import { BrokenPipe, fileSink, pipe, pump, screenSink, sourceOf, writeText, type Sink, type Source } from "./streams.js";
 import type { Command, Pipeline } from "./syntax.js";
 
@@ -205,8 +205,12 @@ export class Job implements Foreground {
     if (found.length > 0) this.#offers.push({ command, remedies: found });
   }
 
-  #freshLine(): string {
-    return this.#session.screen.column > 0 ? "\n" : "";
+  /** Writes lines of the shell's own, between what programs write. */
+  async #say(lines: readonly string[]): Promise<void> {
+    if (lines.length === 0) return;
+    const { screen } = this.#session;
+    const fresh = screen.column > 0 ? "\n" : "";
+    await this.#screen.write(encoder.encode(`${fresh}${wrapped(lines.join("\n"), screen.columns, "  ")}\n`));
   }
 
   /** The terminal of this job's programs; what it says is drawn as fast as the screen takes it. */
@@ -231,8 +235,7 @@ export class Job implements Foreground {
   /** Waits until all that programs wrote is drawn, then says how they ended. */
   async #finish(): Promise<void> {
     if (this.terminal) await this.#closeTerminal(this.terminal);
-    const notes = this.#notes.join("\n");
-    if (notes !== "") await this.#screen.write(encoder.encode(`${this.#freshLine()}${notes}\n`));
+    await this.#say(this.#notes);
   }
 
   async #closeTerminal(terminal: Terminal): Promise<void> {
@@ -252,7 +255,7 @@ export class Job implements Foreground {
     const lines = problemLines(error);
     const [first = "", ...rest] = lines;
     const text = [`\u001b[31m${name ?? "holm"}:\u001b[0m ${first}`, ...rest.map((line) => `holm: ${line}`)];
-    await this.#screen.write(encoder.encode(`${this.#freshLine()}${text.join("\n")}\n`));
+    await this.#say(text);
     if (error instanceof NotFound) return 127;
     return error instanceof UsageProblem ? 2 : 1;
   }

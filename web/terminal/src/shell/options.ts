@@ -159,3 +159,21 @@ export function mergeGrants(grants: readonly string[]): string[] {
   }
   return [...merged.values()];
 }
+
+/**
+ * Grants with the current folder seen as `.` too, where one of them gives it under its own name:
+ * programs know no current folder, so that relative names would else lead nowhere. This gives
+ * nothing that was not granted, only another name for it.
+ */
+export function withDirectory(grants: readonly string[], directory: string): string[] {
+  if (grants.some((grant) => subjectOf(grant) === "files /")) return [...grants];
+  for (const grant of grants.toReversed()) {
+    const value = /^--dir '?(.*?)'?$/s.exec(grant)?.[1];
+    if (value === undefined) continue;
+    const { host, guest, access } = splitPaths(value);
+    if (guest !== undefined && guest !== host) continue;
+    if (directory !== host && !directory.startsWith(`${host}/`)) continue;
+    return [...grants, `--dir ${quote(`${directory}::.${access === "" ? "" : `:${access}`}`)}`];
+  }
+  return [...grants];
+}

@@ -5,8 +5,11 @@ import { formatCount, formatSize } from "./format.js";
 import { printable } from "./width.js";
 
 const RED = "\u001b[31m";
-const DIM = "\u001b[2m";
+const DIM = "\u001b[90m";
 const PLAIN = "\u001b[0m";
+
+/** Functions of a trap that are shown, innermost first. */
+const FRAMES_MOST = 6;
 
 /** What the shell says after a program, line by line, with colours. */
 export function reportOf(
@@ -16,7 +19,9 @@ export function reportOf(
   const lines: string[] = [];
   if (exit.trap) {
     lines.push(`${RED}holm: the program trapped:${PLAIN} ${printable(exit.trap.message)}`);
-    for (const frame of exit.trap.frames.slice(0, 12)) lines.push(`${DIM}  at ${printable(frame)}${PLAIN}`);
+    const { frames } = exit.trap;
+    for (const frame of frames.slice(0, FRAMES_MOST)) lines.push(`${DIM}  at ${printable(frame)}${PLAIN}`);
+    if (frames.length > FRAMES_MOST) lines.push(`${DIM}  and ${frames.length - FRAMES_MOST} more${PLAIN}`);
   } else if (exit.signal !== undefined && exit.signal !== "SIGPIPE") {
     lines.push(`${DIM}holm: ended by ${printable(exit.signal)}${PLAIN}`);
   }

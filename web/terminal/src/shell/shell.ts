@@ -8,10 +8,10 @@ import { OPTIONS } from "./options.js";
 import { resolvePath, shortened } from "./paths.js";
 import type { Session } from "./session.js";
 import { parse, SyntaxProblem, type Pipeline } from "./syntax.js";
-import { printable, textWidth } from "./width.js";
+import { printable, textWidth, wrapped } from "./width.js";
 
 const PLAIN = "\u001b[0m";
-const DIM = "\u001b[2m";
+const DIM = "\u001b[90m";
 
 /** The shell of one terminal. */
 export class Shell {
@@ -45,7 +45,8 @@ export class Shell {
       pipelines = parse(line);
     } catch (error) {
       const message = error instanceof SyntaxProblem ? error.message : String(error);
-      await this.#session.screen.draw(`\u001b[31mholm:${PLAIN} ${printable(message)}\r\n`);
+      const text = wrapped(`\u001b[31mholm:${PLAIN} ${printable(message)}`, this.#session.screen.columns, "  ");
+      await this.#session.screen.draw(`${text.replaceAll("\n", "\r\n")}\r\n`);
       this.#session.status = 2;
       return;
     }
@@ -104,7 +105,8 @@ export class Shell {
       `${failed ? "\u001b[31m" : "\u001b[32m"}$${PLAIN} `;
     const { offer } = session;
     if (offer !== undefined) {
-      session.screen.write(`${DIM}Press Tab or → to take the line below, which grants it, then Enter.${PLAIN}\r\n`);
+      const hint = wrapped("Press Tab or → to take the line below, which grants it, then Enter.", session.screen.columns);
+      session.screen.write(`${DIM}${hint.replaceAll("\n", "\r\n")}${PLAIN}\r\n`);
     }
     const reading = this.#editor.read({ drawn, width: textWidth(`${code}${place} $ `) }, offer);
     const ahead = this.#ahead;

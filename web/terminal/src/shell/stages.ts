@@ -3,10 +3,9 @@
 import type { Session } from "./session.js";
 import { builtins, isShadowed, type Builtin } from "./builtins.js";
 import { findProgram } from "./complete.js";
-import { expand } from "./expand.js";
-import { mergeGrants, readOptions, UsageProblem, type RunOptions } from "./options.js";
+import { expand, valueOf } from "./expand.js";
+import { mergeGrants, readOptions, UsageProblem, withDirectory, type RunOptions } from "./options.js";
 import { baseName } from "./paths.js";
-import { valueOf } from "./expand.js";
 import type { Command } from "./syntax.js";
 
 /** What a command turned out to be. */
@@ -72,7 +71,10 @@ export async function stageOf(command: Command, session: Session): Promise<Stage
     path,
     args,
     env: { ...session.environment, ...Object.fromEntries(assigned) },
-    grants: mergeGrants([...session.grants.of(program), ...(options?.grants ?? [])]),
+    grants: withDirectory(
+      mergeGrants([...session.grants.of(program), ...(options?.grants ?? [])]),
+      session.directory,
+    ),
     options: options ?? { grants: [], trace: false, stats: false, quiet: false },
   };
 }

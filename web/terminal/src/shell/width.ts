@@ -30,3 +30,31 @@ export function printable(text: string): string {
     return code < 256 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16)}`;
   });
 }
+
+const CODE = /\u001b\[[0-9;]*m/g;
+
+/** Text with colours in lines that fit, broken between words; further lines begin with `indent`. */
+export function wrapped(text: string, columns: number, indent = ""): string {
+  return text
+    .split("\n")
+    .map((line) => wrappedLine(line, columns, indent))
+    .join("\n");
+}
+
+function wrappedLine(line: string, columns: number, indent: string): string {
+  const rows: string[] = [];
+  let row = "";
+  let width = 0;
+  for (const word of line.split(/(?<=\S)(?= )/)) {
+    const length = textWidth(word.replace(CODE, ""));
+    if (width > 0 && width + length >= columns) {
+      rows.push(row);
+      row = indent + word.trimStart();
+      width = indent.length + textWidth(word.trimStart().replace(CODE, ""));
+    } else {
+      row += word;
+      width += length;
+    }
+  }
+  return [...rows, row].join("\n");
+}

@@ -35,6 +35,8 @@ export class TerminalView implements TerminalScreen {
       cursorInactiveStyle: "outline",
       minimumContrastRatio: 4.5,
       scrollback: 5_000,
+      // The width of the scrollbar, too.
+      overviewRuler: { width: 10 },
       screenReaderMode: appearance.screenReader,
       theme: appearance.dark ? DARK : LIGHT,
       macOptionIsMeta: true,

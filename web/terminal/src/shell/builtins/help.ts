@@ -9,6 +9,9 @@ import { resolvePath } from "../paths.js";
 const BOLD = "\u001b[1m";
 const PLAIN = "\u001b[0m";
 
+/** The column that words begin in. */
+const TITLE = 11;
+
 const GROUPS: readonly (readonly [string, readonly string[]])[] = [
   ["Files", ["ls", "cat", "cp", "mv", "rm", "mkdir", "cd", "pwd", "open"]],
   ["Programs", ["ps", "kill", "grant", "revoke", "trace", "which"]],
@@ -39,20 +42,31 @@ const help: Builtin = {
       const found = await programsIn(session.holm.files, resolvePath(session.directory, directory));
       for (const name of found) programs.add(name);
     }
-    const names = [...programs].sort().join(" ");
-    await print(`${bold("Programs")}   ${names === "" ? "none yet: drop a .wasm file onto the page" : names}\n`);
-    for (const [title, commands] of GROUPS) {
-      await print(bold(title));
-      for (const name of commands) await print(`  ${(builtins[name]?.usage ?? name).padEnd(30)}  ${builtins[name]?.summary ?? ""}`);
-    }
+    const width = session.screen.columns;
+    const row = (title: string, words: readonly string[]): Promise<void> =>
+      print(`${bold(title.padEnd(TITLE))}${wrapped(words, width - TITLE).join(`\n${" ".repeat(TITLE)}`)}`);
+    await row("Programs", programs.size > 0 ? [...programs].sort() : ["none yet: drop a .wasm file onto the page"]);
+    for (const [title, commands] of GROUPS) await row(title, commands);
+    await row("Lines", ["a | b", "> >> < 2>", "&& || ;", '"quotes"', "$NAME", "*.txt"]);
+    await row("Keys", ["Tab completes,", "↑ and Ctrl-R search,", "Ctrl-C stops,", "F6 leaves the terminal"]);
     await print(
-      `\n${bold("Lines")}   a | b   > >> < 2>   && || ;   "quotes"   $NAME   *.txt\n` +
-        `${bold("Keys")}    Tab completes, ↑ ↓ and Ctrl-R search, Ctrl-C stops, F6 leaves the terminal\n\n` +
-        `Programs start with nothing but this terminal. ${bold("help run")} lists what can be granted.`,
+      `\nhelp NAME says what a command does, help run what a program can be granted:\n` +
+        "it starts with nothing but this terminal.",
     );
     return 0;
   },
 };
+
+/** Words in rows of a width. */
+function wrapped(words: readonly string[], width: number): string[] {
+  const rows: string[] = [];
+  for (const word of words) {
+    const last = rows.at(-1);
+    if (last !== undefined && last.length + 2 + word.length < width) rows[rows.length - 1] = `${last}  ${word}`;
+    else rows.push(word);
+  }
+  return rows;
+}
 
 const version: Builtin = {
   usage: "version",
