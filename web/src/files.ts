@@ -44,6 +44,14 @@ export class SystemFiles implements Files {
     await this.#link.files({ do: "make-directory", path });
   }
 
+  async makeLink(path: string, target: string): Promise<void> {
+    await this.#link.files({ do: "make-link", path, target });
+  }
+
+  async readLink(path: string): Promise<string> {
+    return (await this.#link.files({ do: "read-link", path })).ok as string;
+  }
+
   async rename(from: string, to: string): Promise<void> {
     await this.#link.files({ do: "rename", path: from, to });
   }

@@ -41,8 +41,12 @@ export type KernelEvent =
 
 /** A look at the files, or a change of them. */
 export type FilesRequest =
-  | { do: "read" | "list" | "stat" | "make-directory" | "remove" | "sync"; path: string }
+  | {
+      do: "read" | "list" | "stat" | "make-directory" | "read-link" | "remove" | "sync";
+      path: string;
+    }
   | { do: "write"; path: string; data: Uint8Array }
+  | { do: "make-link"; path: string; target: string }
   | { do: "rename"; path: string; to: string };
 
 /** A spawned process, as the kernel answers. */

@@ -224,6 +224,10 @@ export interface Files {
   stat(path: string): Promise<FileInfo>;
   /** Makes a directory and those that lead to it. */
   makeDirectory(path: string): Promise<void>;
+  /** Makes a symbolic link at `path`. Where it leads is kept as it is written here. */
+  makeLink(path: string, target: string): Promise<void>;
+  /** Where a symbolic link leads. */
+  readLink(path: string): Promise<string>;
   rename(from: string, to: string): Promise<void>;
   /** Removes a file, or a directory with what is in it. */
   remove(path: string): Promise<void>;

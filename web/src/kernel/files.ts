@@ -104,6 +104,15 @@ export class SystemFiles {
       case "make-directory":
         await this.#makeDirectory(path);
         return { ok: null };
+      case "make-link":
+        await this.#call(path, (e) => {
+          const target = this.#text(request.target, OTHER_PATH);
+          const length = this.#text(path, PATH);
+          encoders.path_symlink(e, OTHER_PATH, target, ROOT, PATH, length);
+        });
+        return { ok: null };
+      case "read-link":
+        return { ok: await this.#readLink(path) };
       case "rename": {
         const to = relative(request.to);
         await this.#call(path, (e) => {
@@ -263,6 +272,15 @@ export class SystemFiles {
       size: Number(view.getBigUint64(RECORD + 32, true)),
       modified: Number(view.getBigUint64(RECORD + 48, true) / 1000n) / 1000,
     };
+  }
+
+  async #readLink(path: string): Promise<string> {
+    await this.#call(path, (e) => {
+      const length = this.#text(path, PATH);
+      encoders.path_readlink(e, ROOT, PATH, length, DATA, PIECE, RECORD);
+    });
+    const length = this.#guest.view.getUint32(RECORD, true);
+    return new TextDecoder().decode(this.#guest.bytes.slice(DATA, DATA + length));
   }
 
   async #makeDirectory(path: string): Promise<void> {

@@ -39,6 +39,29 @@ export default [
     },
   },
   {
+    name: "symbolic links from outside",
+    async run(t) {
+      const { files } = await system(t);
+      await files.makeDirectory("/data/a");
+      await files.write("/data/a/text", "some text");
+      await files.makeLink("/data/link", "a/text");
+      await files.makeLink("/data/away", "../../nowhere");
+      t.assert.equal(await files.readText("/data/link"), "some text");
+      t.assert.equal((await files.stat("/data/link")).kind, "file");
+      t.assert.equal(await files.readLink("/data/link"), "a/text");
+      t.assert.equal(await files.readLink("/data/away"), "../../nowhere");
+      t.assert.equal(await files.list("/data"), [
+        { name: "a", kind: "directory" },
+        { name: "away", kind: "symlink" },
+        { name: "link", kind: "symlink" },
+      ]);
+      await t.assert.rejects(files.makeLink("/data/link", "a"), ["EEXIST", "/data/link"]);
+      await t.assert.rejects(files.readLink("/data/a/text"), ["EINVAL", "/data/a/text"]);
+      await files.remove("/data/link");
+      t.assert.equal(await files.readText("/data/a/text"), "some text");
+    },
+  },
+  {
     name: "what fails says which file and why",
     async run(t) {
       const { files } = await system(t);
