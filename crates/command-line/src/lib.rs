@@ -23,6 +23,7 @@ pub mod options;
 mod places;
 mod plan;
 pub mod problems;
+mod system_error;
 #[cfg(test)]
 mod tests;
 
@@ -35,6 +36,7 @@ pub use finish::{Ended, finish};
 pub use holm_explain as explain;
 pub use host::Host;
 pub use plan::{Clock, Limits, Mount, MountAccess, Plan, Source, StandardStreams, Watch};
+pub use system_error::system_error;
 
 use options::{CacheOptions, Command, InspectOptions, Options};
 

@@ -8,10 +8,12 @@ use holm_abi::Errno;
 use holm_explain::exit;
 use holm_explain::text::shown_lines;
 use holm_kernel::{MountError, SpawnError};
+use holm_package::host_error::HostError;
 use holm_package::program::{self, PROGRAM_BYTES_MAX, ProgramError};
 
 use crate::error::CommandError;
 use crate::host::{FileKind, Host};
+use crate::system_error::system_error;
 
 /// The program cannot be run; `error` says why.
 pub fn not_runnable(error: impl Display) -> CommandError {
@@ -62,6 +64,37 @@ pub fn not_spawned(error: &SpawnError) -> CommandError {
 /// The host cannot give what was granted under the guest path or address `guest`.
 pub fn not_given(guest: &str, error: impl Display) -> CommandError {
     CommandError::failed(format_args!("cannot give the program {guest}: {error}"))
+}
+
+/// The host's directory `path`, granted as `guest`, cannot be opened: the error that a Unix
+/// system calls `name` (`ENOENT`) and numbers `number`.
+pub fn no_directory(guest: &str, path: &Path, name: &str, number: i32) -> CommandError {
+    let path = path.to_owned();
+    let error = match name {
+        "ENOENT" => HostError::NotFound { path },
+        "ENOTDIR" => HostError::NotDirectory { path },
+        "EACCES" | "EPERM" => HostError::Permission { path },
+        "ELOOP" => HostError::Loop { path },
+        _ => HostError::Directory {
+            path,
+            source: system_error(name, number),
+        },
+    };
+    not_given(guest, error)
+}
+
+/// The address cannot be listened on, for an error as [`no_directory`] has it.
+pub fn no_listener(address: SocketAddr, name: &str, number: i32) -> CommandError {
+    let error = match name {
+        "EADDRINUSE" => HostError::AddressInUse { address },
+        "EADDRNOTAVAIL" => HostError::AddressNotAvailable { address },
+        "EACCES" | "EPERM" => HostError::AddressPermission { address },
+        _ => HostError::Listen {
+            address,
+            source: system_error(name, number),
+        },
+    };
+    not_given(&address.to_string(), error)
 }
 
 /// Nothing can be mounted at the guest path `guest`.

@@ -377,6 +377,25 @@ fn a_host_can_say_that_it_lacks_a_command() {
 }
 
 #[test]
+fn what_cannot_be_given_is_said_as_natively() {
+    let host = Fake::new(&[]);
+    let path = Path::new("d");
+    problems::no_directory("/d", path, "ENOENT", 2).tell(&host);
+    problems::no_directory("/d", path, "EIO", 5).tell(&host);
+    let address = "127.0.0.1:80".parse().expect("an address");
+    problems::no_listener(address, "EADDRINUSE", 98).tell(&host);
+    assert_eq!(
+        host.error(),
+        "holm: error: cannot give the program /d: d does not exist; create it first, or correct \
+         the path\n\
+         holm: error: cannot give the program /d: d cannot be opened: Input/output error (os \
+         error 5)\n\
+         holm: error: cannot give the program 127.0.0.1:80: 127.0.0.1:80 is in use by another \
+         program; stop it, or listen on another port\n"
+    );
+}
+
+#[test]
 fn the_end_is_told_in_order() {
     let host = Fake::new(&[("a.wasm", "")]);
     let plan = host.plan(&["run", "--stats", "--coredump", "core", "a.wasm"]);

@@ -196,3 +196,63 @@ fn object(event: &TraceEvent<'_>) -> Value {
         "elapsed_ns": event.elapsed_ns,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::IoSlice;
+    use std::sync::{Arc, Mutex};
+
+    use holm_abi::{Errno, Fd, Pid, Syscall};
+    use holm_kernel::{Answer, Argument, Observer, TraceEvent};
+
+    use super::{Format, Tracer};
+
+    fn lines(format: Format, outcome: Result<Answer<'_>, Errno>) -> Vec<String> {
+        let written = Arc::new(Mutex::new(Vec::new()));
+        let sink = written.clone();
+        let tracer = Tracer::new(
+            format,
+            Box::new(move |line| sink.lock().expect("whole").push(line.to_owned())),
+        );
+        let data = [IoSlice::new(b"hi\x1b\n")];
+        tracer.completed(&TraceEvent {
+            pid: Pid(1),
+            call: Syscall::FdWrite,
+            arguments: &[Argument::Fd(Fd(1)), Argument::DataIn(&data)],
+            outcome,
+            started_ns: 5,
+            elapsed_ns: 1_000_000_007,
+        });
+        tracer.note("exited with 0");
+        drop(tracer);
+        Arc::into_inner(written)
+            .and_then(|lines| lines.into_inner().ok())
+            .expect("the tracer is gone")
+    }
+
+    #[test]
+    fn for_people_a_line_is_like_those_of_strace() {
+        assert_eq!(
+            lines(Format::Text, Ok(Answer::Number(4))),
+            [
+                r#"[1] fd_write(1, "hi\x1b\n", 4) = 4 <1.000000007>"#,
+                "+++ exited with 0 +++"
+            ]
+        );
+        let refused = lines(Format::Text, Err(Errno::BadFd));
+        assert!(
+            refused[0].contains(") = -1 EBADF (bad file descriptor) <"),
+            "{refused:?}"
+        );
+    }
+
+    #[test]
+    fn for_machines_a_line_is_an_object() {
+        let lines = lines(Format::Json, Err(Errno::BadFd));
+        let event: serde_json::Value = serde_json::from_str(&lines[0]).expect("JSON");
+        assert_eq!(event["call"], "fd_write");
+        assert_eq!(event["errno"], "EBADF");
+        assert_eq!(event["elapsed_ns"], 1_000_000_007_u64);
+        assert_eq!(lines[1], r#"{"note":"exited with 0"}"#);
+    }
+}

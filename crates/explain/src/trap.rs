@@ -85,3 +85,49 @@ pub fn render(report: &Trap) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Frame, Location, Trap, render};
+
+    #[test]
+    fn frames_are_numbered_and_hints_come_last() {
+        let frame = |function: &str| Frame {
+            function: function.to_owned(),
+            ..Frame::default()
+        };
+        let trap = Trap {
+            summary: "it divided by zero\u{1b}[2J".to_owned(),
+            frames: vec![
+                Frame {
+                    is_inlined: true,
+                    location: Some(Location {
+                        file: "a.c".to_owned(),
+                        line: Some(3),
+                        column: None,
+                    }),
+                    ..frame("divide")
+                },
+                Frame {
+                    module_offset: Some(0x2a),
+                    ..frame("main")
+                },
+            ],
+            more_frames: true,
+            hint: Some("check the divisor".to_owned()),
+            has_debug_information: true,
+        };
+        assert_eq!(
+            render(&trap),
+            "holm: the program trapped: it divided by zero\\u{1b}[2J\n  \
+             0: divide (inlined)\n       at a.c:3\n  \
+             1: main (offset 0x2a)\n  … and more below\n\
+             holm: help: check the divisor\n"
+        );
+        let bare = Trap {
+            frames: vec![frame("f")],
+            ..Trap::default()
+        };
+        assert!(render(&bare).contains("build the program with debug information (-g)"));
+    }
+}
