@@ -1,8 +1,7 @@
-//! Archives that stay where they are: listed and read by range, as a file system whose reads
-//! may wait.
+//! Archives that stay where they are: listed and read by range.
 //!
 //! [`ArchiveOpening`] lists an archive behind a [`RangeCache`]; [`LazyArchive::image`] is its
-//! file system. What lies in the archive as it is (tar, stored in a zip) is read in place.
+//! file system, whose reads may wait. What lies in the archive as it is (tar, stored in a zip) is read in place.
 //! What is compressed is unpacked whole when it is first read, in step with the bytes that
 //! come, and compared with its checksum before a byte of it is handed out; as much is kept as
 //! [`KEPT_BYTES`], the least recently read thrown out first. A stored file of a zip is read in
