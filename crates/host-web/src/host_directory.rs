@@ -30,7 +30,7 @@ use holm_kernel::vfs::{DirEntry, Directory, Lookup, OpenOptions, Opened, Result}
 
 pub use error::HostDirectoryError;
 use fifo::Fifo;
-pub use fifo::{anyone_waits, look_again};
+pub use fifo::{look, wait_ns};
 use file::HostFile;
 use imports_unsafe::{Handle, OpenFlags};
 use listing::Listings;

@@ -97,6 +97,12 @@ export async function hostDirectoriesRefused(): Promise<string | undefined> {
     : `directories of the host can be mounted in Node on Linux only where /proc is mounted; mount it, or ${instead}`;
 }
 
+/** The imports of a kernel that is given no directories of a host: each says so. */
+export function noHostDirectories(): WebAssembly.ModuleImports {
+  const refuse = () => -Errno.notSupported;
+  return Object.fromEntries(Object.keys(IMPORTS).map((name) => [name, refuse]));
+}
+
 /** Functions for module `host`, given how to reach the kernel's memory once it is there. */
 export type MakeImports = (memory: () => WebAssembly.Memory) => WebAssembly.ModuleImports;
 
@@ -106,8 +112,7 @@ export type MakeImports = (memory: () => WebAssembly.Memory) => WebAssembly.Modu
  */
 export async function hostDirectoryImports(reach?: Reach): Promise<MakeImports> {
   if ((await hostDirectoriesRefused()) !== undefined) {
-    const refuse = () => -Errno.notSupported;
-    return () => Object.fromEntries(Object.keys(IMPORTS).map((name) => [name, refuse]));
+    return noHostDirectories;
   }
   const fs = await nodeModule<Fs>("fs");
   const { constants } = await nodeModule<typeof import("node:os")>("os");

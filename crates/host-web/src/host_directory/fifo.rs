@@ -2,9 +2,8 @@
 //! waits for one.
 //!
 //! Node cannot be asked whether a descriptor is ready. Reading and writing say when they
-//! would wait, and then the worker looks again every few milliseconds: it asks
-//! [`anyone_waits`], and calls [`look_again`] when the time has come. The time in between is
-//! the worker's own to sleep.
+//! would wait, and then the worker looks again every few milliseconds: it calls [`look`]
+//! whenever it turns to the kernel, and sleeps no longer than [`wait_ns`] says.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
@@ -12,38 +11,64 @@ use std::sync::{Mutex, PoisonError};
 use std::task::{Poll, Waker};
 
 use holm_abi::{Errno, FileType, Stat};
+use holm_kernel::port::Clock;
 use holm_kernel::vfs::{Interest, Readiness, Result, Stream};
 
 use super::imports_unsafe::Handle;
 use super::times::ExactTimes;
+use crate::ports::WebClock;
 
 /// Bytes that are read ahead to learn whether there are any.
 const AHEAD_BYTES: usize = 4 << 10;
+/// Nanoseconds between two looks.
+const LOOK_NS: u64 = 10_000_000;
 
-/// Who waits for a FIFO.
-static WAITING: Mutex<Vec<Waker>> = Mutex::new(Vec::new());
-
-/// Whether somebody waits for a FIFO, so that [`look_again`] is to be called soon.
-pub fn anyone_waits() -> bool {
-    let waiting = WAITING.lock().unwrap_or_else(PoisonError::into_inner);
-    !waiting.is_empty()
+/// Who waits for a FIFO, and when they are looked after next. The time is the worker's, also
+/// in a system whose own is virtual: what is waited for is outside.
+struct Waiting {
+    wakers: Vec<Waker>,
+    next_ns: u64,
 }
 
-/// Wakes everybody who waits for a FIFO: their calls are made again.
-pub fn look_again() {
+static WAITING: Mutex<Waiting> = Mutex::new(Waiting {
+    wakers: Vec::new(),
+    next_ns: 0,
+});
+
+/// Nanoseconds until [`look`] is to be called; `None` when nobody waits for a FIFO.
+pub fn wait_ns() -> Option<u64> {
+    let waiting = WAITING.lock().unwrap_or_else(PoisonError::into_inner);
+    if waiting.wakers.is_empty() {
+        return None;
+    }
+    Some(waiting.next_ns.saturating_sub(WebClock.monotonic_ns()))
+}
+
+/// Wakes everybody who waits for a FIFO when it is time: their calls are made again. Answers
+/// whether it was.
+pub fn look() -> bool {
     let woken = {
         let mut waiting = WAITING.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *waiting)
+        if waiting.wakers.is_empty() {
+            return false;
+        }
+        let now_ns = WebClock.monotonic_ns();
+        if now_ns < waiting.next_ns {
+            return false;
+        }
+        waiting.next_ns = now_ns.saturating_add(LOOK_NS);
+        std::mem::take(&mut waiting.wakers)
     };
     for waker in woken {
         waker.wake();
     }
+    true
 }
 
 fn wait<T>(waker: &Waker) -> Poll<Result<T>> {
     let mut waiting = WAITING.lock().unwrap_or_else(PoisonError::into_inner);
-    if !waiting.iter().any(|other| other.will_wake(waker)) {
-        waiting.push(waker.clone());
+    if !waiting.wakers.iter().any(|other| other.will_wake(waker)) {
+        waiting.wakers.push(waker.clone());
     }
     Poll::Pending
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use holm_abi::{Errno, FileType, SetTime, SetTimes};
-use holm_host_web::host_directory::{HostDirectory, anyone_waits, look_again};
+use holm_host_web::host_directory::{HostDirectory, look, wait_ns};
 use holm_kernel::testkit::backend::check_backend;
 use holm_kernel::vfs::{Directory, File, Interest, Lookup, OpenOptions, Opened, Stream};
 
@@ -216,9 +216,12 @@ fn fifos_do_not_block() {
     let mut buffer = [0; 8];
     let reader = open_stream(&*directory, "fifo", READ);
     assert_eq!(reader.read(&mut buffer, waker), Poll::Pending, "no writer");
-    assert!(anyone_waits(), "the worker is to look again");
-    look_again();
-    assert!(!anyone_waits());
+    assert_eq!(wait_ns(), Some(0), "the worker is to look again");
+    assert!(look());
+    assert_eq!(wait_ns(), None);
+    assert!(reader.read(&mut buffer, waker).is_pending());
+    assert!(wait_ns().is_some_and(|ns| ns > 0), "but not all the time");
+    assert!(!look());
     let writer = open_stream(&*directory, "fifo", WRITE);
     assert_eq!(reader.read(&mut buffer, waker), Poll::Pending, "no bytes");
     assert!(reader.readiness(Interest::Read, waker).is_pending());
@@ -241,7 +244,6 @@ fn fifos_do_not_block() {
     let mut rest = vec![0; 1 << 20];
     assert!(matches!(reader.read(&mut rest, waker), Poll::Ready(Ok(count)) if count > 0));
     assert_eq!(reader.read(&mut rest, waker), Poll::Ready(Ok(0)), "the end");
-    look_again();
 }
 
 fn sockets_and_devices_are_not_opened() {
