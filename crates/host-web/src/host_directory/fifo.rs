@@ -1,5 +1,4 @@
-//! FIFOs of the host, in Node: opened without waiting, and looked at again while somebody
-//! waits for one.
+//! FIFOs of the host, in Node: opened without waiting, looked at while somebody waits.
 //!
 //! Node cannot be asked whether a descriptor is ready. Reading and writing say when they
 //! would wait, and then the worker looks again every few milliseconds: it calls [`look`]
