@@ -15,6 +15,7 @@ use holm_kernel::Ports;
 use holm_kernel::deterministic::{SeededEntropy, VirtualClock};
 
 use crate::control::{Answer, Refusal};
+use crate::host_directory;
 use crate::imports_unsafe;
 use crate::machine::{Called, Machine};
 use crate::ports::{WebClock, WebEntropy, Worker};
@@ -135,6 +136,7 @@ pub(crate) extern "C" fn holm_turn() -> u32 {
         let Some(machine) = &mut state.machine else {
             return 0;
         };
+        host_directory::look();
         let task = machine.turn();
         if task.is_some() {
             state.answered = place(machine.reply().bytes());
@@ -147,7 +149,8 @@ pub(crate) extern "C" fn holm_turn() -> u32 {
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn holm_wait() -> f64 {
     with(|state| {
-        let wait = state.machine.as_ref().and_then(Machine::wait_ns);
+        let machine = state.machine.as_ref().and_then(Machine::wait_ns);
+        let wait = machine.into_iter().chain(host_directory::wait_ns()).min();
         wait.map_or(f64::INFINITY, |ns| ns as f64 / 1e6)
     })
 }

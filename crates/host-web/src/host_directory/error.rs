@@ -42,7 +42,7 @@ impl HostDirectoryError {
             Errno::NotDirectory => HostDirectoryError::NotDirectory(path),
             Errno::Access | Errno::NotPermitted => HostDirectoryError::Permission(path),
             Errno::Loop => HostDirectoryError::Loop(path),
-            Errno::NotSupported => HostDirectoryError::Unavailable(path),
+            Errno::NotSupported | Errno::NotImplemented => HostDirectoryError::Unavailable(path),
             errno => HostDirectoryError::Other { path, errno },
         }
     }
