@@ -18,6 +18,7 @@ const SHUTDOWN_MS = 15_000;
  * @param {boolean} host.isolated Whether there is shared memory.
  * @param {"shared" | "message"} host.transport
  * @param {object} host.Holm What the package exports.
+ * @param {() => Promise<object>} host.direct Imports the module for programs in place.
  * @param {(path: string) => Promise<Uint8Array>} host.read A file that the tests serve.
  * @param {() => Promise<number | undefined>} host.memory Bytes in use, where the engine tells.
  * @param {object[]} cases
@@ -89,6 +90,7 @@ function environment(host, systems) {
     transport: host.transport,
     Holm: host.Holm,
     assert,
+    direct: host.direct,
     memory: host.memory,
     read: host.read,
     /** A system with the transport of this host, shut down when the case is over. */

@@ -30,7 +30,8 @@ process.on("unhandledRejection", (error) => {
 });
 
 try {
-  const { Holm } = await import(pathToFileURL(join(asked.folders["/dist/"], "index.js")));
+  const dist = (name) => import(pathToFileURL(join(asked.folders["/dist/"], name)));
+  const { Holm } = await dist("index.js");
   const { default: cases } = await import(pathToFileURL(asked.cases));
   const host = {
     name: asked.host,
@@ -38,6 +39,7 @@ try {
     transport: asked.transport,
     isolated: asked.transport === "shared",
     Holm,
+    direct: () => dist("direct.js"),
     read,
     memory,
   };

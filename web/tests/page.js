@@ -34,6 +34,7 @@ try {
     transport: asked.get("transport"),
     isolated: crossOriginIsolated,
     Holm,
+    direct: () => import("/dist/direct.js"),
     read,
     memory,
   };

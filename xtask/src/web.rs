@@ -84,7 +84,7 @@ fn check(places: &Places) -> Result<()> {
     part("types", npm::tool(&places.web, "tsc", &["--project", "."]));
     part(
         "lints and formatting",
-        npm::tool(&places.web, "biome", &["ci", "."]),
+        npm::tool(&places.web, "biome", &["check", "."]),
     );
     if has_terminal(places) {
         npm::install(&places.terminal())?;
