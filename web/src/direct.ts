@@ -9,7 +9,7 @@ import { Encoder, GuestMemory } from "./guest/encoder.js";
 import { blockingImports, P1 } from "./guest/imports.js";
 import { EntryError, RENAMED_START } from "./guest/invoke.js";
 import { localFunctions } from "./guest/local.js";
-import { applyReply, LEAVE } from "./guest/reply.js";
+import { LEAVE, Replies } from "./guest/reply.js";
 import { explainTrap, forgetLeaving, hasLeft } from "./guest/trap.js";
 import { kernelModule } from "./kernel/load.js";
 import { CALLED, KernelModule, READY } from "./kernel/module.js";
@@ -96,8 +96,11 @@ class DirectInstance implements Instance {
   readonly #kernel: KernelModule;
   readonly #guest = new GuestMemory();
   readonly #encoder = new Encoder(this.#guest);
+  readonly #replies = new Replies(this.#guest);
   readonly #task: number;
   readonly #outputs = new Map<number, (bytes: Uint8Array) => void>();
+  /** Bytes that were passed on since the kernel was last told. */
+  readonly #drawn = new Map<number, number>();
   #buffer: ArrayBuffer | undefined;
 
   constructor(kernel: WebAssembly.Module, compiled: Compiled, options: DirectOptions) {
@@ -124,12 +127,7 @@ class DirectInstance implements Instance {
       spawned.local === null
         ? {}
         : localFunctions({ ...spawned.local, origin: performance.timeOrigin }, this.#guest);
-    const imports = blockingImports(
-      this.#encoder,
-      (length) => this.#call(length),
-      local,
-      () => this.#aim(),
-    );
+    const imports = blockingImports(this.#encoder, (length) => this.#call(length), local);
     const memory =
       compiled.memory === undefined ? undefined : new WebAssembly.Memory(compiled.memory);
     this.#guest.attach(memory);
@@ -185,16 +183,28 @@ class DirectInstance implements Instance {
       }
       this.#order({ do: "close", stream: stdin });
     }
-    this.#kernel.turn();
+    this.#turn();
+    this.#aim();
   }
 
   #hear(event: KernelEvent, bytes: Uint8Array): void {
     if (event.on === "output") {
       this.#outputs.get(event.stream)?.(bytes);
-      this.#order({ do: "credit", stream: event.stream, bytes: bytes.length });
+      // The kernel is in the middle of this: it is told afterwards.
+      this.#drawn.set(event.stream, (this.#drawn.get(event.stream) ?? 0) + bytes.length);
     } else if (event.on === "ended") {
       this.exit = { code: event.code, refusals: event.refusals };
     }
+  }
+
+  /** Completes what can be completed; answers whether the program's call was. */
+  #turn(): boolean {
+    const answered = this.#kernel.turn() === this.#task;
+    for (const [stream, bytes] of this.#drawn) {
+      this.#order({ do: "credit", stream, bytes });
+    }
+    this.#drawn.clear();
+    return answered;
   }
 
   /** Requests are written where the kernel reads them, which moves when its memory grows. */
@@ -208,17 +218,23 @@ class DirectInstance implements Instance {
 
   #call(length: number): number {
     const kernel = this.#kernel;
+    const answer = this.#answer(kernel, length);
+    this.#aim();
+    return answer;
+  }
+
+  #answer(kernel: KernelModule, length: number): number {
     const called = kernel.call(this.#task, length);
     let answered = (called & ~READY) === CALLED;
     if (answered) {
-      const answer = applyReply(kernel.buffer, kernel.outputAt, this.#guest);
+      const answer = this.#replies.apply(kernel.buffer, kernel.outputAt);
       if ((called & READY) !== 0) {
-        kernel.turn();
+        this.#turn();
       }
       return answer;
     }
     while (!answered) {
-      answered = kernel.turn() === this.#task;
+      answered = this.#turn();
       if (!answered) {
         const wait = kernel.wait();
         if (wait === Number.POSITIVE_INFINITY) {
@@ -228,7 +244,7 @@ class DirectInstance implements Instance {
         pause(wait);
       }
     }
-    return applyReply(kernel.buffer, kernel.outputAt, this.#guest);
+    return this.#replies.apply(kernel.buffer, kernel.outputAt);
   }
 
   /** The exit code of a program that has ended. */

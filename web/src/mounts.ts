@@ -1,6 +1,8 @@
 // From what the page says of a mount to what the kernel is ordered.
 
 import { HolmError } from "./errors.js";
+import { hostDirectoriesRefused } from "./node/directory.js";
+import { nodeModule } from "./platform.js";
 import { bytesOfSize } from "./size.js";
 import type { BootOptions, MountSource } from "./types.js";
 
@@ -20,5 +22,19 @@ export async function mountSource(
     const bytes = from.memory === undefined ? COPY_BYTES : bytesOfSize(from.memory);
     return { source: { copy: { of: source, bytes } }, ...rest };
   }
+  if ("directory" in from) {
+    const refused = await hostDirectoriesRefused();
+    if (refused !== undefined) {
+      throw new HolmError("mount", refused);
+    }
+    const path = await realPath(from.directory);
+    return { source: { directory: { path, readOnly: from.access === "ro" } } };
+  }
   throw new HolmError("mount", `nothing can be mounted from ${Object.keys(from).join(", ")}`);
+}
+
+/** The absolute path of a host's directory. */
+async function realPath(path: string): Promise<string> {
+  const { resolve } = await nodeModule<typeof import("node:path")>("path");
+  return resolve(path);
 }

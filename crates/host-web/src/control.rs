@@ -100,12 +100,19 @@ pub enum Order {
 
 /// What is mounted.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Source {
     /// A file system in memory of up to so many bytes.
     Memory {
         /// Its quota.
         bytes: u64,
+    },
+    /// A directory of the host, in Node.
+    Directory {
+        /// Its path on the host.
+        path: String,
+        /// Whether it may only be read.
+        read_only: bool,
     },
     /// Another source, with changes kept in memory.
     Copy {

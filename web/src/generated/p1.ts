@@ -207,316 +207,367 @@ export const ERRNO: readonly string[] = [
   "ENOTCAPABLE",
 ];
 
-/** Writes the requests of the functions, with what of the guest's memory each reads. */
-export const encoders = {
-  args_get(e: Encoder, argv: number, argv_buf: number): void {
-    e.begin(0);
-    e.i32(0, argv);
-    e.i32(1, argv_buf);
-  },
-  args_sizes_get(e: Encoder, count: number, size: number): void {
-    e.begin(1);
-    e.i32(0, count);
-    e.i32(1, size);
-  },
-  environ_get(e: Encoder, environ: number, environ_buf: number): void {
-    e.begin(2);
-    e.i32(0, environ);
-    e.i32(1, environ_buf);
-  },
-  environ_sizes_get(e: Encoder, count: number, size: number): void {
-    e.begin(3);
-    e.i32(0, count);
-    e.i32(1, size);
-  },
-  clock_res_get(e: Encoder, id: number, result: number): void {
-    e.begin(4);
-    e.i32(0, id);
-    e.i32(1, result);
-  },
-  clock_time_get(e: Encoder, id: number, precision: bigint, result: number): void {
-    e.begin(5);
-    e.i32(0, id);
-    e.i64(1, precision);
-    e.i32(2, result);
-  },
-  fd_advise(e: Encoder, fd: number, offset: bigint, length: bigint, advice: number): void {
-    e.begin(6);
-    e.i32(0, fd);
-    e.i64(1, offset);
-    e.i64(2, length);
-    e.i32(3, advice);
-  },
-  fd_allocate(e: Encoder, fd: number, offset: bigint, length: bigint): void {
-    e.begin(7);
-    e.i32(0, fd);
-    e.i64(1, offset);
-    e.i64(2, length);
-  },
-  fd_close(e: Encoder, fd: number): void {
-    e.begin(8);
-    e.i32(0, fd);
-  },
-  fd_datasync(e: Encoder, fd: number): void {
-    e.begin(9);
-    e.i32(0, fd);
-  },
-  fd_fdstat_get(e: Encoder, fd: number, result: number): void {
-    e.begin(10);
-    e.i32(0, fd);
-    e.i32(1, result);
-  },
-  fd_fdstat_set_flags(e: Encoder, fd: number, flags: number): void {
-    e.begin(11);
-    e.i32(0, fd);
-    e.i32(1, flags);
-  },
-  fd_fdstat_set_rights(e: Encoder, fd: number, rights_base: bigint, rights_inheriting: bigint): void {
-    e.begin(12);
-    e.i32(0, fd);
-    e.i64(1, rights_base);
-    e.i64(2, rights_inheriting);
-  },
-  fd_filestat_get(e: Encoder, fd: number, result: number): void {
-    e.begin(13);
-    e.i32(0, fd);
-    e.i32(1, result);
-  },
-  fd_filestat_set_size(e: Encoder, fd: number, size: bigint): void {
-    e.begin(14);
-    e.i32(0, fd);
-    e.i64(1, size);
-  },
-  fd_filestat_set_times(e: Encoder, fd: number, accessed: bigint, modified: bigint, flags: number): void {
-    e.begin(15);
-    e.i32(0, fd);
-    e.i64(1, accessed);
-    e.i64(2, modified);
-    e.i32(3, flags);
-  },
-  fd_pread(e: Encoder, fd: number, iovs: number, iovs_len: number, offset: bigint, nread: number): void {
-    e.begin(16);
-    e.i32(0, fd);
-    e.i32(1, iovs);
-    e.i32(2, iovs_len);
-    e.i64(3, offset);
-    e.i32(4, nread);
-    e.buffers(iovs, iovs_len);
-  },
-  fd_prestat_get(e: Encoder, fd: number, result: number): void {
-    e.begin(17);
-    e.i32(0, fd);
-    e.i32(1, result);
-  },
-  fd_prestat_dir_name(e: Encoder, fd: number, path: number, path_len: number): void {
-    e.begin(18);
-    e.i32(0, fd);
-    e.i32(1, path);
-    e.i32(2, path_len);
-  },
-  fd_pwrite(e: Encoder, fd: number, iovs: number, iovs_len: number, offset: bigint, nwritten: number): void {
-    e.begin(19);
-    e.i32(0, fd);
-    e.i32(1, iovs);
-    e.i32(2, iovs_len);
-    e.i64(3, offset);
-    e.i32(4, nwritten);
-    e.data(iovs, iovs_len);
-  },
-  fd_read(e: Encoder, fd: number, iovs: number, iovs_len: number, nread: number): void {
-    e.begin(20);
-    e.i32(0, fd);
-    e.i32(1, iovs);
-    e.i32(2, iovs_len);
-    e.i32(3, nread);
-    e.buffers(iovs, iovs_len);
-  },
-  fd_readdir(e: Encoder, fd: number, buf: number, buf_len: number, cookie: bigint, bufused: number): void {
-    e.begin(21);
-    e.i32(0, fd);
-    e.i32(1, buf);
-    e.i32(2, buf_len);
-    e.i64(3, cookie);
-    e.i32(4, bufused);
-  },
-  fd_renumber(e: Encoder, fd: number, to: number): void {
-    e.begin(22);
-    e.i32(0, fd);
-    e.i32(1, to);
-  },
-  fd_seek(e: Encoder, fd: number, offset: bigint, whence: number, result: number): void {
-    e.begin(23);
-    e.i32(0, fd);
-    e.i64(1, offset);
-    e.i32(2, whence);
-    e.i32(3, result);
-  },
-  fd_sync(e: Encoder, fd: number): void {
-    e.begin(24);
-    e.i32(0, fd);
-  },
-  fd_tell(e: Encoder, fd: number, result: number): void {
-    e.begin(25);
-    e.i32(0, fd);
-    e.i32(1, result);
-  },
-  fd_write(e: Encoder, fd: number, iovs: number, iovs_len: number, nwritten: number): void {
-    e.begin(26);
-    e.i32(0, fd);
-    e.i32(1, iovs);
-    e.i32(2, iovs_len);
-    e.i32(3, nwritten);
-    e.data(iovs, iovs_len);
-  },
-  path_create_directory(e: Encoder, fd: number, path: number, path_len: number): void {
-    e.begin(27);
-    e.i32(0, fd);
-    e.i32(1, path);
-    e.i32(2, path_len);
-    e.records(path, path_len, 1, 4096);
-  },
-  path_filestat_get(e: Encoder, fd: number, flags: number, path: number, path_len: number, result: number): void {
-    e.begin(28);
-    e.i32(0, fd);
-    e.i32(1, flags);
-    e.i32(2, path);
-    e.i32(3, path_len);
-    e.i32(4, result);
-    e.records(path, path_len, 1, 4096);
-  },
-  path_filestat_set_times(e: Encoder, fd: number, flags: number, path: number, path_len: number, accessed: bigint, modified: bigint, fst_flags: number): void {
-    e.begin(29);
-    e.i32(0, fd);
-    e.i32(1, flags);
-    e.i32(2, path);
-    e.i32(3, path_len);
-    e.i64(4, accessed);
-    e.i64(5, modified);
-    e.i32(6, fst_flags);
-    e.records(path, path_len, 1, 4096);
-  },
-  path_link(e: Encoder, old_fd: number, old_flags: number, old_path: number, old_path_len: number, new_fd: number, new_path: number, new_path_len: number): void {
-    e.begin(30);
-    e.i32(0, old_fd);
-    e.i32(1, old_flags);
-    e.i32(2, old_path);
-    e.i32(3, old_path_len);
-    e.i32(4, new_fd);
-    e.i32(5, new_path);
-    e.i32(6, new_path_len);
-    e.records(old_path, old_path_len, 1, 4096);
-    e.records(new_path, new_path_len, 1, 4096);
-  },
-  path_open(e: Encoder, fd: number, dirflags: number, path: number, path_len: number, oflags: number, rights_base: bigint, rights_inheriting: bigint, fdflags: number, result: number): void {
-    e.begin(31);
-    e.i32(0, fd);
-    e.i32(1, dirflags);
-    e.i32(2, path);
-    e.i32(3, path_len);
-    e.i32(4, oflags);
-    e.i64(5, rights_base);
-    e.i64(6, rights_inheriting);
-    e.i32(7, fdflags);
-    e.i32(8, result);
-    e.records(path, path_len, 1, 4096);
-  },
-  path_readlink(e: Encoder, fd: number, path: number, path_len: number, buf: number, buf_len: number, bufused: number): void {
-    e.begin(32);
-    e.i32(0, fd);
-    e.i32(1, path);
-    e.i32(2, path_len);
-    e.i32(3, buf);
-    e.i32(4, buf_len);
-    e.i32(5, bufused);
-    e.records(path, path_len, 1, 4096);
-  },
-  path_remove_directory(e: Encoder, fd: number, path: number, path_len: number): void {
-    e.begin(33);
-    e.i32(0, fd);
-    e.i32(1, path);
-    e.i32(2, path_len);
-    e.records(path, path_len, 1, 4096);
-  },
-  path_rename(e: Encoder, fd: number, old_path: number, old_path_len: number, new_fd: number, new_path: number, new_path_len: number): void {
-    e.begin(34);
-    e.i32(0, fd);
-    e.i32(1, old_path);
-    e.i32(2, old_path_len);
-    e.i32(3, new_fd);
-    e.i32(4, new_path);
-    e.i32(5, new_path_len);
-    e.records(old_path, old_path_len, 1, 4096);
-    e.records(new_path, new_path_len, 1, 4096);
-  },
-  path_symlink(e: Encoder, old_path: number, old_path_len: number, fd: number, new_path: number, new_path_len: number): void {
-    e.begin(35);
-    e.i32(0, old_path);
-    e.i32(1, old_path_len);
-    e.i32(2, fd);
-    e.i32(3, new_path);
-    e.i32(4, new_path_len);
-    e.records(old_path, old_path_len, 1, 4096);
-    e.records(new_path, new_path_len, 1, 4096);
-  },
-  path_unlink_file(e: Encoder, fd: number, path: number, path_len: number): void {
-    e.begin(36);
-    e.i32(0, fd);
-    e.i32(1, path);
-    e.i32(2, path_len);
-    e.records(path, path_len, 1, 4096);
-  },
-  poll_oneoff(e: Encoder, subscriptions: number, events: number, nsubscriptions: number, nevents: number): void {
-    e.begin(37);
-    e.i32(0, subscriptions);
-    e.i32(1, events);
-    e.i32(2, nsubscriptions);
-    e.i32(3, nevents);
-    e.records(subscriptions, nsubscriptions, 48, 4096);
-  },
-  proc_exit(e: Encoder, code: number): void {
-    e.begin(38);
-    e.i32(0, code);
-  },
-  proc_raise(e: Encoder, signal: number): void {
-    e.begin(39);
-    e.i32(0, signal);
-  },
-  sched_yield(e: Encoder): void {
-    e.begin(40);
-  },
-  random_get(e: Encoder, buf: number, buf_len: number): void {
-    e.begin(41);
-    e.i32(0, buf);
-    e.i32(1, buf_len);
-  },
-  sock_accept(e: Encoder, fd: number, flags: number, result: number): void {
-    e.begin(42);
-    e.i32(0, fd);
-    e.i32(1, flags);
-    e.i32(2, result);
-  },
-  sock_recv(e: Encoder, fd: number, ri_data: number, ri_data_len: number, ri_flags: number, ro_datalen: number, ro_flags: number): void {
-    e.begin(43);
-    e.i32(0, fd);
-    e.i32(1, ri_data);
-    e.i32(2, ri_data_len);
-    e.i32(3, ri_flags);
-    e.i32(4, ro_datalen);
-    e.i32(5, ro_flags);
-    e.buffers(ri_data, ri_data_len);
-  },
-  sock_send(e: Encoder, fd: number, si_data: number, si_data_len: number, si_flags: number, so_datalen: number): void {
-    e.begin(44);
-    e.i32(0, fd);
-    e.i32(1, si_data);
-    e.i32(2, si_data_len);
-    e.i32(3, si_flags);
-    e.i32(4, so_datalen);
-    e.data(si_data, si_data_len);
-  },
-  sock_shutdown(e: Encoder, fd: number, how: number): void {
-    e.begin(45);
-    e.i32(0, fd);
-    e.i32(1, how);
-  },
-} as const;
+/**
+ * The functions, each of which writes its request, with what of the guest's memory it reads, and
+ * makes the call.
+ */
+export function bind<T>(e: Encoder, call: () => T) {
+  return {
+    args_get(argv: number, argv_buf: number): T {
+      e.begin(0);
+      e.i32(0, argv);
+      e.i32(1, argv_buf);
+      return call();
+    },
+    args_sizes_get(count: number, size: number): T {
+      e.begin(1);
+      e.i32(0, count);
+      e.i32(1, size);
+      return call();
+    },
+    environ_get(environ: number, environ_buf: number): T {
+      e.begin(2);
+      e.i32(0, environ);
+      e.i32(1, environ_buf);
+      return call();
+    },
+    environ_sizes_get(count: number, size: number): T {
+      e.begin(3);
+      e.i32(0, count);
+      e.i32(1, size);
+      return call();
+    },
+    clock_res_get(id: number, result: number): T {
+      e.begin(4);
+      e.i32(0, id);
+      e.i32(1, result);
+      return call();
+    },
+    clock_time_get(id: number, precision: bigint, result: number): T {
+      e.begin(5);
+      e.i32(0, id);
+      e.i64(1, precision);
+      e.i32(2, result);
+      return call();
+    },
+    fd_advise(fd: number, offset: bigint, length: bigint, advice: number): T {
+      e.begin(6);
+      e.i32(0, fd);
+      e.i64(1, offset);
+      e.i64(2, length);
+      e.i32(3, advice);
+      return call();
+    },
+    fd_allocate(fd: number, offset: bigint, length: bigint): T {
+      e.begin(7);
+      e.i32(0, fd);
+      e.i64(1, offset);
+      e.i64(2, length);
+      return call();
+    },
+    fd_close(fd: number): T {
+      e.begin(8);
+      e.i32(0, fd);
+      return call();
+    },
+    fd_datasync(fd: number): T {
+      e.begin(9);
+      e.i32(0, fd);
+      return call();
+    },
+    fd_fdstat_get(fd: number, result: number): T {
+      e.begin(10);
+      e.i32(0, fd);
+      e.i32(1, result);
+      return call();
+    },
+    fd_fdstat_set_flags(fd: number, flags: number): T {
+      e.begin(11);
+      e.i32(0, fd);
+      e.i32(1, flags);
+      return call();
+    },
+    fd_fdstat_set_rights(fd: number, rights_base: bigint, rights_inheriting: bigint): T {
+      e.begin(12);
+      e.i32(0, fd);
+      e.i64(1, rights_base);
+      e.i64(2, rights_inheriting);
+      return call();
+    },
+    fd_filestat_get(fd: number, result: number): T {
+      e.begin(13);
+      e.i32(0, fd);
+      e.i32(1, result);
+      return call();
+    },
+    fd_filestat_set_size(fd: number, size: bigint): T {
+      e.begin(14);
+      e.i32(0, fd);
+      e.i64(1, size);
+      return call();
+    },
+    fd_filestat_set_times(fd: number, accessed: bigint, modified: bigint, flags: number): T {
+      e.begin(15);
+      e.i32(0, fd);
+      e.i64(1, accessed);
+      e.i64(2, modified);
+      e.i32(3, flags);
+      return call();
+    },
+    fd_pread(fd: number, iovs: number, iovs_len: number, offset: bigint, nread: number): T {
+      e.begin(16);
+      e.i32(0, fd);
+      e.i32(1, iovs);
+      e.i32(2, iovs_len);
+      e.i64(3, offset);
+      e.i32(4, nread);
+      e.buffers(iovs, iovs_len);
+      return call();
+    },
+    fd_prestat_get(fd: number, result: number): T {
+      e.begin(17);
+      e.i32(0, fd);
+      e.i32(1, result);
+      return call();
+    },
+    fd_prestat_dir_name(fd: number, path: number, path_len: number): T {
+      e.begin(18);
+      e.i32(0, fd);
+      e.i32(1, path);
+      e.i32(2, path_len);
+      return call();
+    },
+    fd_pwrite(fd: number, iovs: number, iovs_len: number, offset: bigint, nwritten: number): T {
+      e.begin(19);
+      e.i32(0, fd);
+      e.i32(1, iovs);
+      e.i32(2, iovs_len);
+      e.i64(3, offset);
+      e.i32(4, nwritten);
+      e.data(iovs, iovs_len);
+      return call();
+    },
+    fd_read(fd: number, iovs: number, iovs_len: number, nread: number): T {
+      e.begin(20);
+      e.i32(0, fd);
+      e.i32(1, iovs);
+      e.i32(2, iovs_len);
+      e.i32(3, nread);
+      e.buffers(iovs, iovs_len);
+      return call();
+    },
+    fd_readdir(fd: number, buf: number, buf_len: number, cookie: bigint, bufused: number): T {
+      e.begin(21);
+      e.i32(0, fd);
+      e.i32(1, buf);
+      e.i32(2, buf_len);
+      e.i64(3, cookie);
+      e.i32(4, bufused);
+      return call();
+    },
+    fd_renumber(fd: number, to: number): T {
+      e.begin(22);
+      e.i32(0, fd);
+      e.i32(1, to);
+      return call();
+    },
+    fd_seek(fd: number, offset: bigint, whence: number, result: number): T {
+      e.begin(23);
+      e.i32(0, fd);
+      e.i64(1, offset);
+      e.i32(2, whence);
+      e.i32(3, result);
+      return call();
+    },
+    fd_sync(fd: number): T {
+      e.begin(24);
+      e.i32(0, fd);
+      return call();
+    },
+    fd_tell(fd: number, result: number): T {
+      e.begin(25);
+      e.i32(0, fd);
+      e.i32(1, result);
+      return call();
+    },
+    fd_write(fd: number, iovs: number, iovs_len: number, nwritten: number): T {
+      e.begin(26);
+      e.i32(0, fd);
+      e.i32(1, iovs);
+      e.i32(2, iovs_len);
+      e.i32(3, nwritten);
+      e.data(iovs, iovs_len);
+      return call();
+    },
+    path_create_directory(fd: number, path: number, path_len: number): T {
+      e.begin(27);
+      e.i32(0, fd);
+      e.i32(1, path);
+      e.i32(2, path_len);
+      e.records(path, path_len, 1, 4096);
+      return call();
+    },
+    path_filestat_get(fd: number, flags: number, path: number, path_len: number, result: number): T {
+      e.begin(28);
+      e.i32(0, fd);
+      e.i32(1, flags);
+      e.i32(2, path);
+      e.i32(3, path_len);
+      e.i32(4, result);
+      e.records(path, path_len, 1, 4096);
+      return call();
+    },
+    path_filestat_set_times(fd: number, flags: number, path: number, path_len: number, accessed: bigint, modified: bigint, fst_flags: number): T {
+      e.begin(29);
+      e.i32(0, fd);
+      e.i32(1, flags);
+      e.i32(2, path);
+      e.i32(3, path_len);
+      e.i64(4, accessed);
+      e.i64(5, modified);
+      e.i32(6, fst_flags);
+      e.records(path, path_len, 1, 4096);
+      return call();
+    },
+    path_link(old_fd: number, old_flags: number, old_path: number, old_path_len: number, new_fd: number, new_path: number, new_path_len: number): T {
+      e.begin(30);
+      e.i32(0, old_fd);
+      e.i32(1, old_flags);
+      e.i32(2, old_path);
+      e.i32(3, old_path_len);
+      e.i32(4, new_fd);
+      e.i32(5, new_path);
+      e.i32(6, new_path_len);
+      e.records(old_path, old_path_len, 1, 4096);
+      e.records(new_path, new_path_len, 1, 4096);
+      return call();
+    },
+    path_open(fd: number, dirflags: number, path: number, path_len: number, oflags: number, rights_base: bigint, rights_inheriting: bigint, fdflags: number, result: number): T {
+      e.begin(31);
+      e.i32(0, fd);
+      e.i32(1, dirflags);
+      e.i32(2, path);
+      e.i32(3, path_len);
+      e.i32(4, oflags);
+      e.i64(5, rights_base);
+      e.i64(6, rights_inheriting);
+      e.i32(7, fdflags);
+      e.i32(8, result);
+      e.records(path, path_len, 1, 4096);
+      return call();
+    },
+    path_readlink(fd: number, path: number, path_len: number, buf: number, buf_len: number, bufused: number): T {
+      e.begin(32);
+      e.i32(0, fd);
+      e.i32(1, path);
+      e.i32(2, path_len);
+      e.i32(3, buf);
+      e.i32(4, buf_len);
+      e.i32(5, bufused);
+      e.records(path, path_len, 1, 4096);
+      return call();
+    },
+    path_remove_directory(fd: number, path: number, path_len: number): T {
+      e.begin(33);
+      e.i32(0, fd);
+      e.i32(1, path);
+      e.i32(2, path_len);
+      e.records(path, path_len, 1, 4096);
+      return call();
+    },
+    path_rename(fd: number, old_path: number, old_path_len: number, new_fd: number, new_path: number, new_path_len: number): T {
+      e.begin(34);
+      e.i32(0, fd);
+      e.i32(1, old_path);
+      e.i32(2, old_path_len);
+      e.i32(3, new_fd);
+      e.i32(4, new_path);
+      e.i32(5, new_path_len);
+      e.records(old_path, old_path_len, 1, 4096);
+      e.records(new_path, new_path_len, 1, 4096);
+      return call();
+    },
+    path_symlink(old_path: number, old_path_len: number, fd: number, new_path: number, new_path_len: number): T {
+      e.begin(35);
+      e.i32(0, old_path);
+      e.i32(1, old_path_len);
+      e.i32(2, fd);
+      e.i32(3, new_path);
+      e.i32(4, new_path_len);
+      e.records(old_path, old_path_len, 1, 4096);
+      e.records(new_path, new_path_len, 1, 4096);
+      return call();
+    },
+    path_unlink_file(fd: number, path: number, path_len: number): T {
+      e.begin(36);
+      e.i32(0, fd);
+      e.i32(1, path);
+      e.i32(2, path_len);
+      e.records(path, path_len, 1, 4096);
+      return call();
+    },
+    poll_oneoff(subscriptions: number, events: number, nsubscriptions: number, nevents: number): T {
+      e.begin(37);
+      e.i32(0, subscriptions);
+      e.i32(1, events);
+      e.i32(2, nsubscriptions);
+      e.i32(3, nevents);
+      e.records(subscriptions, nsubscriptions, 48, 4096);
+      return call();
+    },
+    proc_exit(code: number): T {
+      e.begin(38);
+      e.i32(0, code);
+      return call();
+    },
+    proc_raise(signal: number): T {
+      e.begin(39);
+      e.i32(0, signal);
+      return call();
+    },
+    sched_yield(): T {
+      e.begin(40);
+      return call();
+    },
+    random_get(buf: number, buf_len: number): T {
+      e.begin(41);
+      e.i32(0, buf);
+      e.i32(1, buf_len);
+      return call();
+    },
+    sock_accept(fd: number, flags: number, result: number): T {
+      e.begin(42);
+      e.i32(0, fd);
+      e.i32(1, flags);
+      e.i32(2, result);
+      return call();
+    },
+    sock_recv(fd: number, ri_data: number, ri_data_len: number, ri_flags: number, ro_datalen: number, ro_flags: number): T {
+      e.begin(43);
+      e.i32(0, fd);
+      e.i32(1, ri_data);
+      e.i32(2, ri_data_len);
+      e.i32(3, ri_flags);
+      e.i32(4, ro_datalen);
+      e.i32(5, ro_flags);
+      e.buffers(ri_data, ri_data_len);
+      return call();
+    },
+    sock_send(fd: number, si_data: number, si_data_len: number, si_flags: number, so_datalen: number): T {
+      e.begin(44);
+      e.i32(0, fd);
+      e.i32(1, si_data);
+      e.i32(2, si_data_len);
+      e.i32(3, si_flags);
+      e.i32(4, so_datalen);
+      e.data(si_data, si_data_len);
+      return call();
+    },
+    sock_shutdown(fd: number, how: number): T {
+      e.begin(45);
+      e.i32(0, fd);
+      e.i32(1, how);
+      return call();
+    },
+  };
+}

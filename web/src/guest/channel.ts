@@ -13,8 +13,8 @@ import {
   STATE,
   TASK,
 } from "../protocol.js";
-import type { Encoder, GuestMemory } from "./encoder.js";
-import { applyReply } from "./reply.js";
+import type { Encoder } from "./encoder.js";
+import { Replies } from "./reply.js";
 
 /** Looks at the state before sleeping: some 20 µs, less than waking up costs. */
 const SPINS = 3000;
@@ -25,7 +25,7 @@ export class SharedChannel {
   readonly #words: Int32Array;
   readonly #bell: Int32Array;
   readonly #port: MessagePort;
-  readonly #guest: GuestMemory;
+  readonly #replies: Replies;
 
   constructor(
     buffer: SharedArrayBuffer,
@@ -37,7 +37,7 @@ export class SharedChannel {
     this.#words = new Int32Array(buffer, 0, CHANNEL_HEADER >> 2);
     this.#bell = new Int32Array(bell);
     this.#port = port;
-    this.#guest = encoder.guest;
+    this.#replies = new Replies(encoder.guest);
     encoder.target(buffer, CHANNEL_HEADER, REQUEST_MAX);
   }
 
@@ -48,9 +48,9 @@ export class SharedChannel {
     words[TASK] = task;
     this.#ask();
     if (words[MORE] === 0) {
-      return applyReply(this.#buffer, CHANNEL_HEADER, this.#guest);
+      return this.#replies.apply(this.#buffer, CHANNEL_HEADER);
     }
-    return applyReply(this.#rest(), 0, this.#guest);
+    return this.#replies.apply(this.#rest(), 0);
   }
 
   /** Asks, and returns when there is an answer. */

@@ -1,7 +1,8 @@
 // The imports of a guest: each system call encoded, carried and applied.
 
-import { encoders, FUNCTIONS, SIGNATURES } from "../generated/p1.js";
+import { bind } from "../generated/p1.js";
 import type { Encoder } from "./encoder.js";
+import type { LocalFunction } from "./local.js";
 import { LEAVE } from "./reply.js";
 import { leave } from "./trap.js";
 
@@ -9,8 +10,8 @@ import { leave } from "./trap.js";
 export const P1 = "wasi_snapshot_preview1";
 
 type Parameter = number | bigint;
-type Encode = (encoder: Encoder, ...parameters: Parameter[]) => void;
-type Local = Readonly<Record<string, ((...parameters: never[]) => number | undefined) | undefined>>;
+type Local = Readonly<Record<string, LocalFunction | undefined>>;
+type Import = (...parameters: Parameter[]) => unknown;
 
 /** Answers of a call: an errno, or that the guest is to be left. */
 function settle(answer: number): number {
@@ -20,30 +21,29 @@ function settle(answer: number): number {
   return answer;
 }
 
-/** Imports whose calls are answered before they return; `aim` says where a request goes. */
+/** The functions, with those that are answered here put before those that ask. */
+function withLocal(asking: Record<string, Import>, local: Local): Record<string, Import> {
+  const imports = { ...asking };
+  for (const [name, here] of Object.entries(local)) {
+    const ask = asking[name];
+    if (here !== undefined && ask !== undefined) {
+      const answer = here as (...parameters: Parameter[]) => number | undefined;
+      imports[name] = (a, b, c) =>
+        answer(a as Parameter, b as Parameter, c as Parameter) ??
+        ask(a as Parameter, b as Parameter, c as Parameter);
+    }
+  }
+  return imports;
+}
+
+/** Imports whose calls are answered before they return. */
 export function blockingImports(
   encoder: Encoder,
   call: (length: number) => number,
   local: Local,
-  aim: () => void = () => {},
 ): WebAssembly.ModuleImports {
-  const imports: WebAssembly.ModuleImports = {};
-  for (const name of FUNCTIONS) {
-    const encode = encoders[name as keyof typeof encoders] as Encode;
-    const here = local[name] as ((...parameters: Parameter[]) => number | undefined) | undefined;
-    imports[name] = specialised(SIGNATURES[name]?.length ?? 0, (...parameters) => {
-      if (here !== undefined) {
-        const answer = here(...parameters);
-        if (answer !== undefined) {
-          return answer;
-        }
-      }
-      aim();
-      encode(encoder, ...parameters);
-      return settle(call(encoder.finish()));
-    });
-  }
-  return imports;
+  const asking = bind(encoder, () => settle(call(encoder.finish())));
+  return withLocal(asking as unknown as Record<string, Import>, local) as WebAssembly.ModuleImports;
 }
 
 /** Imports that suspend the guest until their call is answered. */
@@ -52,39 +52,13 @@ export function suspendingImports(
   call: (length: number) => Promise<number>,
   local: Local,
 ): WebAssembly.ModuleImports {
+  const asking = bind(encoder, () => call(encoder.finish()).then(settle));
   const imports: WebAssembly.ModuleImports = {};
-  for (const name of FUNCTIONS) {
-    const here = local[name] as ((...parameters: Parameter[]) => number | undefined) | undefined;
-    const encode = encoders[name as keyof typeof encoders] as Encode;
-    const ask = async (parameters: Parameter[]) => {
-      encode(encoder, ...parameters);
-      return settle(await call(encoder.finish()));
-    };
-    // An answer that is no promise does not suspend.
-    imports[name] = new WebAssembly.Suspending(
-      (...parameters: Parameter[]) => here?.(...parameters) ?? ask(parameters),
-    ) as unknown as WebAssembly.ImportValue;
+  // An answer that is no promise does not suspend.
+  for (const [name, act] of Object.entries(
+    withLocal(asking as unknown as Record<string, Import>, local),
+  )) {
+    imports[name] = new WebAssembly.Suspending(act) as unknown as WebAssembly.ImportValue;
   }
   return imports;
-}
-
-/** A function with a fixed number of parameters: engines call it faster than one with any. */
-function specialised(
-  count: number,
-  act: (...parameters: Parameter[]) => number,
-): (...parameters: Parameter[]) => number {
-  switch (count) {
-    case 0:
-      return () => act();
-    case 1:
-      return (a) => act(a as Parameter);
-    case 2:
-      return (a, b) => act(a as Parameter, b as Parameter);
-    case 3:
-      return (a, b, c) => act(a as Parameter, b as Parameter, c as Parameter);
-    case 4:
-      return (a, b, c, d) => act(a as Parameter, b as Parameter, c as Parameter, d as Parameter);
-    default:
-      return act;
-  }
 }

@@ -1,19 +1,19 @@
 // A guest's calls through messages: the guest is suspended (JSPI) until the answer comes.
 
 import { REQUEST_MAX } from "../generated/p1.js";
-import type { Encoder, GuestMemory } from "./encoder.js";
-import { applyReply } from "./reply.js";
+import type { Encoder } from "./encoder.js";
+import { Replies } from "./reply.js";
 
 /** The guest's end of a message port. */
 export class PortChannel {
   readonly #port: MessagePort;
-  readonly #guest: GuestMemory;
+  readonly #replies: Replies;
   readonly #request = new ArrayBuffer(REQUEST_MAX);
   #answer: ((reply: ArrayBuffer) => void) | undefined;
 
   constructor(port: MessagePort, encoder: Encoder) {
     this.#port = port;
-    this.#guest = encoder.guest;
+    this.#replies = new Replies(encoder.guest);
     encoder.target(this.#request, 0, REQUEST_MAX);
     port.onmessage = (message: MessageEvent<ArrayBuffer>) => this.#answer?.(message.data);
   }
@@ -25,6 +25,6 @@ export class PortChannel {
       this.#answer = resolve;
       this.#port.postMessage({ task, request }, [request]);
     });
-    return applyReply(reply, 0, this.#guest);
+    return this.#replies.apply(reply, 0);
   }
 }

@@ -1,9 +1,9 @@
 // The page's look at the files: a process of the kernel like any other, whose calls are made
 // here, so that the page sees what a program would see.
 
-import { ERRNO, encoders, REQUEST_MAX } from "../generated/p1.js";
+import { bind, ERRNO, REQUEST_MAX } from "../generated/p1.js";
 import { Encoder, GuestMemory } from "../guest/encoder.js";
-import { applyReply } from "../guest/reply.js";
+import { Replies } from "../guest/reply.js";
 import type { FilesRequest } from "../protocol.js";
 import { CALLED, GONE, type KernelModule, READY } from "./module.js";
 
@@ -31,6 +31,8 @@ const KINDS = ["other", "device", "device", "directory", "file", "other", "other
 const EEXIST = 20;
 const ENOENT = 44;
 
+type Calls = ReturnType<typeof bind<void>>;
+
 /** A call failed. */
 class FileError extends Error {
   readonly kind = "file";
@@ -48,6 +50,9 @@ export class SystemFiles {
   readonly #memory = new WebAssembly.Memory({ initial: PAGES });
   readonly #guest = new GuestMemory();
   readonly #encoder = new Encoder(this.#guest);
+  readonly #replies = new Replies(this.#guest);
+  /** Each writes its request; `#ask` makes the call. */
+  readonly #calls = bind(this.#encoder, () => {});
   #task: number | undefined;
   #answered: ((errno: number) => void) | undefined;
   #last: Promise<unknown> = Promise.resolve();
@@ -71,7 +76,7 @@ export class SystemFiles {
     }
     const answered = this.#answered;
     this.#answered = undefined;
-    answered?.(applyReply(this.#kernel.buffer, this.#kernel.outputAt, this.#guest));
+    answered?.(this.#replies.apply(this.#kernel.buffer, this.#kernel.outputAt));
     return true;
   }
 
@@ -105,20 +110,20 @@ export class SystemFiles {
         await this.#makeDirectory(path);
         return { ok: null };
       case "make-link":
-        await this.#call(path, (e) => {
+        await this.#call(path, (p1) => {
           const target = this.#text(request.target, OTHER_PATH);
           const length = this.#text(path, PATH);
-          encoders.path_symlink(e, OTHER_PATH, target, ROOT, PATH, length);
+          p1.path_symlink(OTHER_PATH, target, ROOT, PATH, length);
         });
         return { ok: null };
       case "read-link":
         return { ok: await this.#readLink(path) };
       case "rename": {
         const to = relative(request.to);
-        await this.#call(path, (e) => {
+        await this.#call(path, (p1) => {
           const first = this.#text(path, PATH);
           const second = this.#text(to, OTHER_PATH);
-          encoders.path_rename(e, ROOT, PATH, first, ROOT, OTHER_PATH, second);
+          p1.path_rename(ROOT, PATH, first, ROOT, OTHER_PATH, second);
         });
         return { ok: null };
       }
@@ -132,14 +137,14 @@ export class SystemFiles {
   }
 
   /** Makes a call; answers its errno. */
-  #ask(encode: (encoder: Encoder) => void): Promise<number> {
+  #ask(encode: (p1: Calls) => void): Promise<number> {
     const kernel = this.#kernel;
     const task = this.#task as number;
     this.#encoder.target(kernel.buffer, kernel.request, REQUEST_MAX);
-    encode(this.#encoder);
+    encode(this.#calls);
     const called = kernel.call(task, this.#encoder.finish()) & ~READY;
     if (called === CALLED) {
-      return Promise.resolve(applyReply(kernel.buffer, kernel.outputAt, this.#guest));
+      return Promise.resolve(this.#replies.apply(kernel.buffer, kernel.outputAt));
     }
     if (called === GONE) {
       return Promise.reject(new Error("the process of the files is gone"));
@@ -149,7 +154,7 @@ export class SystemFiles {
     });
   }
 
-  async #call(path: string, encode: (encoder: Encoder) => void): Promise<void> {
+  async #call(path: string, encode: (p1: Calls) => void): Promise<void> {
     const errno = await this.#ask(encode);
     if (errno !== 0) {
       throw new FileError(errno, `/${path === "." ? "" : path}`);
@@ -164,10 +169,10 @@ export class SystemFiles {
 
   async #open(path: string, flags: number): Promise<number> {
     const rights = (flags & CREATE) === 0 ? LOOK_RIGHTS : ALL_RIGHTS;
-    await this.#call(path, (e) => {
+    await this.#call(path, (p1) => {
       const length = this.#text(path, PATH);
       const follow = LOOKUP_FOLLOW;
-      encoders.path_open(e, ROOT, follow, PATH, length, flags, rights, rights, 0, RECORD);
+      p1.path_open(ROOT, follow, PATH, length, flags, rights, rights, 0, RECORD);
     });
     return this.#guest.view.getUint32(RECORD, true);
   }
@@ -176,7 +181,7 @@ export class SystemFiles {
     try {
       return await act();
     } finally {
-      await this.#ask((e) => encoders.fd_close(e, fd));
+      await this.#ask((p1) => p1.fd_close(fd));
     }
   }
 
@@ -186,9 +191,9 @@ export class SystemFiles {
       const parts: Uint8Array[] = [];
       let size = 0;
       for (;;) {
-        await this.#call(path, (e) => {
+        await this.#call(path, (p1) => {
           this.#vector(PIECE);
-          encoders.fd_read(e, fd, VECTOR, 1, RECORD);
+          p1.fd_read(fd, VECTOR, 1, RECORD);
         });
         const count = this.#guest.view.getUint32(RECORD, true);
         if (count === 0) {
@@ -218,9 +223,9 @@ export class SystemFiles {
       for (let done = 0; done < data.length; ) {
         const piece = data.subarray(done, done + PIECE);
         this.#guest.bytes.set(piece, DATA);
-        await this.#call(path, (e) => {
+        await this.#call(path, (p1) => {
           this.#vector(piece.length);
-          encoders.fd_write(e, fd, VECTOR, 1, RECORD);
+          p1.fd_write(fd, VECTOR, 1, RECORD);
         });
         done += this.#guest.view.getUint32(RECORD, true);
       }
@@ -233,7 +238,7 @@ export class SystemFiles {
       const entries: { name: string; kind: string }[] = [];
       let cookie = 0n;
       for (;;) {
-        await this.#call(path, (e) => encoders.fd_readdir(e, fd, DATA, 65536, cookie, RECORD));
+        await this.#call(path, (p1) => p1.fd_readdir(fd, DATA, 65536, cookie, RECORD));
         const used = this.#guest.view.getUint32(RECORD, true);
         let at = DATA;
         // A record: the next cookie, an inode, the length of the name, the kind, the name.
@@ -262,9 +267,9 @@ export class SystemFiles {
     path: string,
     flags: number,
   ): Promise<{ kind: string; size: number; modified: number }> {
-    await this.#call(path, (e) => {
+    await this.#call(path, (p1) => {
       const length = this.#text(path, PATH);
-      encoders.path_filestat_get(e, ROOT, flags, PATH, length, RECORD);
+      p1.path_filestat_get(ROOT, flags, PATH, length, RECORD);
     });
     const view = this.#guest.view;
     return {
@@ -275,9 +280,9 @@ export class SystemFiles {
   }
 
   async #readLink(path: string): Promise<string> {
-    await this.#call(path, (e) => {
+    await this.#call(path, (p1) => {
       const length = this.#text(path, PATH);
-      encoders.path_readlink(e, ROOT, PATH, length, DATA, PIECE, RECORD);
+      p1.path_readlink(ROOT, PATH, length, DATA, PIECE, RECORD);
     });
     const length = this.#guest.view.getUint32(RECORD, true);
     return new TextDecoder().decode(this.#guest.bytes.slice(DATA, DATA + length));
@@ -287,8 +292,8 @@ export class SystemFiles {
     const names = path.split("/");
     for (let count = 1; count <= names.length; count += 1) {
       const part = names.slice(0, count).join("/");
-      const errno = await this.#ask((e) =>
-        encoders.path_create_directory(e, ROOT, PATH, this.#text(part, PATH)),
+      const errno = await this.#ask((p1) =>
+        p1.path_create_directory(ROOT, PATH, this.#text(part, PATH)),
       );
       const known = errno === EEXIST || (errno !== 0 && (await this.#isDirectory(part)));
       if (errno !== 0 && !known) {
@@ -311,22 +316,18 @@ export class SystemFiles {
   async #remove(path: string): Promise<void> {
     const { kind } = await this.#stat(path, 0);
     if (kind !== "directory") {
-      await this.#call(path, (e) =>
-        encoders.path_unlink_file(e, ROOT, PATH, this.#text(path, PATH)),
-      );
+      await this.#call(path, (p1) => p1.path_unlink_file(ROOT, PATH, this.#text(path, PATH)));
       return;
     }
     for (const entry of await this.#list(path)) {
       await this.#remove(`${path}/${entry.name}`);
     }
-    await this.#call(path, (e) =>
-      encoders.path_remove_directory(e, ROOT, PATH, this.#text(path, PATH)),
-    );
+    await this.#call(path, (p1) => p1.path_remove_directory(ROOT, PATH, this.#text(path, PATH)));
   }
 
   async #sync(path: string): Promise<void> {
     const fd = await this.#open(path, DIRECTORY);
-    await this.#within(fd, () => this.#call(path, (e) => encoders.fd_sync(e, fd)));
+    await this.#within(fd, () => this.#call(path, (p1) => p1.fd_sync(fd)));
   }
 }
 

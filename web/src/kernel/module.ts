@@ -25,6 +25,9 @@ export const GONE = 2;
 /** Added to the above when there is something for `turn` to do. */
 export const READY = 4;
 
+/** The negative errno of imports that this worker has not. */
+const NOT_IMPLEMENTED = -52;
+
 /** Who hears of what happens in the kernel. */
 export type Listener = (event: KernelEvent, bytes: Uint8Array) => void;
 
@@ -48,8 +51,14 @@ export class KernelModule {
     const text = (at: number, length: number) =>
       new TextDecoder().decode(this.bytes.subarray(at, at + length));
     const memory = () => this.#exports.memory;
+    const host: WebAssembly.ModuleImports = {};
+    for (const { name } of WebAssembly.Module.imports(module)) {
+      // What this worker has not, such as directories in a browser, is not implemented.
+      host[name] = () => NOT_IMPLEMENTED;
+    }
     const instance = new WebAssembly.Instance(module, {
       host: {
+        ...host,
         monotonic: () => performance.now(),
         realtime,
         resolution: () => (globalThis.crossOriginIsolated === false ? 0.1 : 0.005),

@@ -5,6 +5,7 @@
 // the bell that it sleeps, and the next call comes with a message. Between slices of work it
 // goes through its event loop, so that the page, timers and downloads are heard.
 
+import { hostDirectoryImports } from "../node/directory.js";
 import { workerScope } from "../platform.js";
 import { AWAKE, type FromKernel, type ToKernel } from "../protocol.js";
 import { SystemFiles } from "./files.js";
@@ -21,6 +22,7 @@ const SLICE_MS = 2;
 const TIMEOUT_MAX_MS = 2 ** 31 - 1;
 
 const scope = await workerScope<ToKernel, FromKernel>();
+const hostImports = await hostDirectoryImports();
 const workers = new Map<number, SharedGuest | MessageGuest>();
 /** Which worker runs which task. */
 const tasks = new Map<number, number>();
@@ -54,6 +56,7 @@ function receive(message: ToKernel): void {
       (event, bytes) =>
         scope.post({ event, bytes }, bytes.length > 0 ? [bytes.buffer as ArrayBuffer] : []),
       start.seed,
+      hostImports,
     );
     files = new SystemFiles(kernel);
     bell = start.bell === undefined ? undefined : new Int32Array(start.bell);

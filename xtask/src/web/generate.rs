@@ -39,13 +39,13 @@ fn encoders() -> Result<String> {
     constants(&mut code);
     tables(&mut code);
     code.push_str(
-        "\n/** Writes the requests of the functions, with what of the guest's memory each reads. */\n\
-         export const encoders = {\n",
+        "\n/**\n * The functions, each of which writes its request, with what of the guest's memory it reads, and\n \
+         * makes the call.\n */\nexport function bind<T>(e: Encoder, call: () => T) {\n  return {\n",
     );
     for (number, function) in FUNCTIONS.iter().enumerate() {
         encoder(&mut code, number, function)?;
     }
-    code.push_str("} as const;\n");
+    code.push_str("  };\n}\n");
     Ok(code)
 }
 
@@ -141,7 +141,7 @@ fn letter(kind: ValueKind) -> char {
 }
 
 fn encoder(code: &mut String, number: usize, function: &Function) -> Result<()> {
-    let parameters: String = function
+    let parameters = function
         .parameters
         .iter()
         .map(|(name, kind)| {
@@ -149,13 +149,14 @@ fn encoder(code: &mut String, number: usize, function: &Function) -> Result<()> 
                 ValueKind::I32 => "number",
                 ValueKind::I64 => "bigint",
             };
-            format!(", {name}: {kind}")
+            format!("{name}: {kind}")
         })
-        .collect();
-    let _ = writeln!(code, "  {}(e: Encoder{parameters}): void {{", function.name);
-    let _ = writeln!(code, "    e.begin({number});");
+        .collect::<Vec<_>>()
+        .join(", ");
+    let _ = writeln!(code, "    {}({parameters}): T {{", function.name);
+    let _ = writeln!(code, "      e.begin({number});");
     for (index, (name, kind)) in function.parameters.iter().enumerate() {
-        let _ = writeln!(code, "    e.{}({index}, {name});", kind.name());
+        let _ = writeln!(code, "      e.{}({index}, {name});", kind.name());
     }
     for input in inputs(function.name) {
         let (Input::Records { at, count, .. }
@@ -172,13 +173,13 @@ fn encoder(code: &mut String, number: usize, function: &Function) -> Result<()> 
         }
         let _ = match input {
             Input::Records { size, most, .. } => {
-                writeln!(code, "    e.records({at}, {count}, {size}, {most});")
+                writeln!(code, "      e.records({at}, {count}, {size}, {most});")
             }
-            Input::Buffers { .. } => writeln!(code, "    e.buffers({at}, {count});"),
-            Input::Data { .. } => writeln!(code, "    e.data({at}, {count});"),
+            Input::Buffers { .. } => writeln!(code, "      e.buffers({at}, {count});"),
+            Input::Data { .. } => writeln!(code, "      e.data({at}, {count});"),
         };
     }
-    code.push_str("  },\n");
+    code.push_str("      return call();\n    },\n");
     Ok(())
 }
 
@@ -190,16 +191,16 @@ mod tests {
     fn every_function_is_encoded_once_with_its_arguments_and_inputs() {
         let code = encoders().expect("a table that fits together");
         for function in FUNCTIONS {
-            let head = format!("\n  {}(e: Encoder", function.name);
+            let head = format!("\n    {}(", function.name);
             assert_eq!(code.matches(&head).count(), 1, "{}", function.name);
         }
-        let write = "  fd_write(e: Encoder, fd: number, iovs: number, iovs_len: number, nwritten: number): void {\n    \
-             e.begin(26);\n    e.i32(0, fd);\n    e.i32(1, iovs);\n    e.i32(2, iovs_len);\n    \
-             e.i32(3, nwritten);\n    e.data(iovs, iovs_len);\n  },\n";
+        let write = "    fd_write(fd: number, iovs: number, iovs_len: number, nwritten: number): T {\n      \
+             e.begin(26);\n      e.i32(0, fd);\n      e.i32(1, iovs);\n      e.i32(2, iovs_len);\n      \
+             e.i32(3, nwritten);\n      e.data(iovs, iovs_len);\n      return call();\n    },\n";
         assert!(code.contains(write), "{code}");
-        assert!(code.contains("    e.i64(1, offset);\n"), "{code}");
+        assert!(code.contains("      e.i64(1, offset);\n"), "{code}");
         assert!(
-            code.contains("    e.records(path, path_len, 1, 4096);\n"),
+            code.contains("      e.records(path, path_len, 1, 4096);\n"),
             "{code}"
         );
     }

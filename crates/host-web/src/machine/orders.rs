@@ -108,6 +108,16 @@ impl Machine {
             Source::Memory { bytes } => {
                 (memory(clock, bytes), Access::ReadWrite, "memory".to_owned())
             }
+            Source::Directory { path, read_only } => {
+                let directory =
+                    host_directory(&path).map_err(|message| Refusal::new("mount", message))?;
+                let access = if read_only {
+                    Access::ReadOnly
+                } else {
+                    Access::ReadWrite
+                };
+                (directory, access, path)
+            }
             Source::Copy { of, bytes } => {
                 let (lower, _, source) = self.open(*of)?;
                 let clock = self.kernel.clock();
@@ -306,4 +316,15 @@ impl Machine {
         });
         infos.collect()
     }
+}
+
+#[cfg(target_arch = "wasm32")]
+fn host_directory(path: &str) -> Result<Arc<dyn Directory>, String> {
+    crate::host_directory::HostDirectory::open(path).map_err(|error| error.to_string())
+}
+
+/// Natively this crate is only tested.
+#[cfg(not(target_arch = "wasm32"))]
+fn host_directory(path: &str) -> Result<Arc<dyn Directory>, String> {
+    Err(format!("{path}: there is no host"))
 }
