@@ -1,7 +1,7 @@
 //! The command line of `holm`: its options, questions, messages and exit codes, on every host.
 //!
 //! A host hands in the arguments and gets back what to do ([`start`]): nothing more, or to run
-//! a [`Plan`]. When the program has ended, [`finish`] says what there is to be said. All that
+//! a [`Plan`]. When the program has ended, [`finish()`] says what there is to be said. All that
 //! these two learn and say of the world goes through one small trait, [`Host`].
 //!
 //! Nothing here runs a program, nor reaches a file or a stream by itself.
@@ -45,7 +45,7 @@ use options::{CacheOptions, Command, InspectOptions, Options};
 pub enum Step {
     /// Nothing: all was said and done. The exit code.
     Done(u8),
-    /// Run a program, then [`finish`].
+    /// Run a program, then [`finish()`].
     Run(Box<Plan>),
     /// A command that not every host has.
     Special(SpecialCommand),
