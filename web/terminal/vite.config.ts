@@ -2,16 +2,19 @@
 
 import { readFileSync } from "node:fs";
 import { defineConfig } from "vite";
+import { preload } from "./build/preload.ts";
 import { programs } from "./build/programs.ts";
 
-const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+const { version } = JSON.parse(
+  readFileSync(new URL("../package.json", import.meta.url), "utf8"),
+) as {
   version: string;
 };
 
 // Shared memory needs these of the server. HOLM_ISOLATED=0 leaves them out, as a plain static
 // host does; the page then takes the other transport.
 const isolated: Record<string, string> =
-  process.env["HOLM_ISOLATED"] === "0"
+  process.env.HOLM_ISOLATED === "0"
     ? {}
     : {
         "Cross-Origin-Opener-Policy": "same-origin",
@@ -22,7 +25,7 @@ export default defineConfig({
   // Relative, so that the page works in any folder of any static host.
   base: "./",
   define: { __HOLM_VERSION__: JSON.stringify(version) },
-  plugins: [programs()],
+  plugins: [programs(), preload()],
   server: { headers: isolated, fs: { allow: [".."] } },
   preview: { headers: isolated },
   worker: { format: "es" },

@@ -43,7 +43,7 @@ export function programs(): Plugin {
 }
 
 function archive(warn: (text: string) => void): Buffer {
-  const target = process.env["CARGO_TARGET_DIR"] ?? join(ROOT, "target");
+  const target = process.env.CARGO_TARGET_DIR ?? join(ROOT, "target");
   const parts: Buffer[] = [];
   const missing: string[] = [];
   for (const [name, guest] of Object.entries(PROGRAMS)) {
@@ -52,7 +52,9 @@ function archive(warn: (text: string) => void): Buffer {
     else missing.push(name);
   }
   if (missing.length > 0) {
-    warn(`not in /bin, as they are not built: ${missing.join(", ")}. To build them: cargo xtask guests`);
+    warn(
+      `not in /bin, as they are not built: ${missing.join(", ")}. To build them: cargo xtask guests`,
+    );
   }
   return gzipSync(Buffer.concat([...parts, Buffer.alloc(1024)]), { level: 9 });
 }
@@ -60,7 +62,8 @@ function archive(warn: (text: string) => void): Buffer {
 /** A file as a tar archive has it: a header of 512 bytes, and the content in whole blocks. */
 function entry(name: string, content: Buffer): Buffer[] {
   const header = Buffer.alloc(512);
-  const octal = (value: number, digits: number): string => `${value.toString(8).padStart(digits, "0")}\0`;
+  const octal = (value: number, digits: number): string =>
+    `${value.toString(8).padStart(digits, "0")}\0`;
   header.write(name, 0, 100, "utf8");
   header.write(octal(0o755, 7), 100);
   header.write(octal(0, 7), 108);

@@ -11,13 +11,13 @@ import { keep } from "./page/keep.js";
 import { KeyBar } from "./page/key-bar.js";
 import { Layout } from "./page/layout.js";
 import { Notices } from "./page/notices.js";
-import { boot, mountPrograms, type Booted } from "./page/system.js";
+import { type Booted, boot, mountPrograms } from "./page/system.js";
 import { startFromLink, welcome } from "./page/welcome.js";
 import { FilesPanel } from "./panels/files.js";
 import { HelpPanel } from "./panels/help.js";
 import { ProcessesPanel } from "./panels/processes.js";
-import { TraceLog } from "./panels/trace-log.js";
 import { tracePanel } from "./panels/trace.js";
+import { TraceLog } from "./panels/trace-log.js";
 import { History } from "./shell/history.js";
 import { problemLines } from "./shell/report.js";
 import { Session } from "./shell/session.js";
@@ -41,7 +41,14 @@ const notices = new Notices(byId("notices"));
 let shell: Shell | undefined;
 
 const layout: Layout = new Layout(
-  { page, nav: byId("panels-nav"), tools: byId("tools"), main, panel: byId("panel") },
+  {
+    page,
+    bar: byId("bar"),
+    nav: byId("panels-nav"),
+    tools: byId("tools"),
+    main,
+    panel: byId("panel"),
+  },
   appearance,
   () => view.focus(),
 );
@@ -58,7 +65,11 @@ const view: TerminalView = new TerminalView(byId("terminal"), appearance, {
   leave: (backwards) => layout.leave(main, backwards),
 });
 main.append(keyBar.root);
-void document.fonts.load('14px "JetBrains Mono Variable"').then(() => view.fontLoaded());
+// Without the font the terminal stays as it is, in the system's.
+document.fonts.load('14px "JetBrains Mono Variable"').then(
+  () => view.fontLoaded(),
+  () => undefined,
+);
 
 booting.then(start, explain);
 
@@ -96,10 +107,21 @@ function start({ holm, storage }: Booted): void {
     addFiles: (folder) => adder.pick(folder),
     failed,
   });
-  for (const panel of [files, new ProcessesPanel(session), tracePanel(log), new HelpPanel(holm, storage, appearance)]) {
+  for (const panel of [
+    files,
+    new ProcessesPanel(session),
+    tracePanel(log),
+    new HelpPanel(holm, storage, appearance),
+  ]) {
     layout.add(panel);
   }
-  byId("tools").prepend(button("Add files", () => adder.pick(false), { icon: "add", iconOnly: true, class: "icon-button" }));
+  byId("tools").prepend(
+    button("Add files", () => adder.pick(false), {
+      icon: "add",
+      iconOnly: true,
+      class: "icon-button",
+    }),
+  );
   watchDrops(page, (items) => void adder.drop(items));
   layout.restore();
   void programsReady.then(() => files.changed());

@@ -8,9 +8,10 @@ import { serve } from "../../tests/server.js";
 const folder = (path) => fileURLToPath(new URL(path, import.meta.url));
 
 /** Where CPython is, when it is there: `cargo xtask guests --programs` gets it. */
-export const PYTHON = [process.env.HOLM_PYTHON, folder("../../../target/programs/python/python.wasm")].find(
-  (path) => path && existsSync(path),
-);
+export const PYTHON = [
+  process.env.HOLM_PYTHON,
+  folder("../../../target/programs/python/python.wasm"),
+].find((path) => path && existsSync(path));
 
 /** Serves the built page, isolated or not. */
 export function servePage(isolated) {
@@ -31,20 +32,34 @@ export function startBrowser() {
 }
 
 /** Opens the page in a visit of its own, with storage of its own. */
-export async function openPage(browser, address, { width = 1360, height = 840, scheme = "dark", mobile = false } = {}) {
+export async function openPage(
+  browser,
+  address,
+  { width = 1360, height = 840, scheme = "dark", mobile = false } = {},
+) {
   const visit = await browser.createBrowserContext();
   const tab = await visit.newPage();
   const problems = [];
   tab.on("console", (message) => {
-    if (["error", "warn"].includes(message.type())) problems.push(`${message.type()}: ${message.text()}`);
+    if (["error", "warn"].includes(message.type()))
+      problems.push(`${message.type()}: ${message.text()}`);
   });
   tab.on("pageerror", (error) => problems.push(`uncaught: ${error.message}`));
   tab.on("requestfailed", (request) => problems.push(`not loaded: ${request.url()}`));
-  await tab.setViewport({ width, height, isMobile: mobile, hasTouch: mobile, deviceScaleFactor: mobile ? 2 : 1 });
+  await tab.setViewport({
+    width,
+    height,
+    isMobile: mobile,
+    hasTouch: mobile,
+    deviceScaleFactor: mobile ? 2 : 1,
+  });
   await tab.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
   await tab.goto(address, { waitUntil: "load" });
   const page = new TerminalPage(tab, problems, visit);
-  await page.until("the page is ready", async () => (await tab.$("#page.is-ready, #page.is-failed")) !== null);
+  await page.until(
+    "the page is ready",
+    async () => (await tab.$("#page.is-ready, #page.is-failed")) !== null,
+  );
   return page;
 }
 
@@ -69,7 +84,10 @@ export class TerminalPage {
   async until(what, check, within = 20_000) {
     const end = Date.now() + within;
     while (!(await check())) {
-      if (Date.now() > end) throw new Error(`${what}: not within ${within / 1000} s. The screen:\n${await this.screen()}`);
+      if (Date.now() > end)
+        throw new Error(
+          `${what}: not within ${within / 1000} s. The screen:\n${await this.screen()}`,
+        );
       await new Promise((resolve) => setTimeout(resolve, 30));
     }
   }
@@ -93,7 +111,9 @@ export class TerminalPage {
   async run(text, within = 20_000) {
     await this.tab.focus(".xterm-helper-textarea");
     await this.press("Control", "l");
-    await this.until("an empty screen", async () => /^(\d+ )?\S+ \$( .*)?$/.test(await this.screen()));
+    await this.until("an empty screen", async () =>
+      /^(\d+ )?\S+ \$( .*)?$/.test(await this.screen()),
+    );
     await this.tab.keyboard.type(text);
     await this.press("Enter");
     const prompt = /\n((?:\d+ )?\S+ \$)(?: .*)?$/;

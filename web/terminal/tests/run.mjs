@@ -21,7 +21,9 @@ await build({
     emptyOutDir: true,
     target: "node20",
     rolldownOptions: {
-      input: Object.fromEntries(names.map((name) => [name.replace(/\.ts$/, ""), join(root, "tests/unit", name)])),
+      input: Object.fromEntries(
+        names.map((name) => [name.replace(/\.ts$/, ""), join(root, "tests/unit", name)]),
+      ),
       output: { entryFileNames: "[name].mjs" },
     },
   },

@@ -1,9 +1,9 @@
 // Files given to the system: dropped on the page, or picked. Folders come whole.
 
-import { archiveStem, baseName, isArchive, join, parentOf, safeName } from "../shell/paths.js";
-import { formatSize } from "../shell/format.js";
-import { HOME, type Session } from "../shell/session.js";
 import { isModule } from "../shell/builtins/open.js";
+import { formatSize } from "../shell/format.js";
+import { archiveStem, baseName, isArchive, join, parentOf, safeName } from "../shell/paths.js";
+import { HOME, type Session } from "../shell/session.js";
 import type { Notices } from "./notices.js";
 
 /** A file with its path below what was given. */
@@ -22,7 +22,12 @@ export class Adder {
   readonly #run: (path: string) => void;
   readonly #failed: (error: unknown) => void;
 
-  constructor(session: Session, notices: Notices, run: (path: string) => void, failed: (error: unknown) => void) {
+  constructor(
+    session: Session,
+    notices: Notices,
+    run: (path: string) => void,
+    failed: (error: unknown) => void,
+  ) {
     this.#session = session;
     this.#notices = notices;
     this.#run = run;
@@ -36,7 +41,10 @@ export class Adder {
     input.multiple = true;
     input.webkitdirectory = folder;
     input.addEventListener("change", () => {
-      const files = Array.from(input.files ?? [], (file) => ({ path: file.webkitRelativePath || file.name, file }));
+      const files = Array.from(input.files ?? [], (file) => ({
+        path: file.webkitRelativePath || file.name,
+        file,
+      }));
       void this.add(files);
     });
     input.click();
@@ -45,8 +53,14 @@ export class Adder {
   /** Takes what was dropped. */
   async drop(items: DataTransferItemList): Promise<void> {
     // The list is emptied as soon as the event is over, so that all entries are taken at once.
-    const entries = Array.from(items).flatMap((item) => item.webkitGetAsEntry?.() ?? []);
+    const entries: FileSystemEntry[] = [];
     const given: Given[] = [];
+    for (const item of Array.from(items)) {
+      const entry = item.webkitGetAsEntry?.();
+      const file = entry ? undefined : item.getAsFile();
+      if (entry) entries.push(entry);
+      else if (file) given.push({ path: file.name, file });
+    }
     try {
       for (const entry of entries) await gather(entry, "", given);
     } catch (error) {
@@ -69,7 +83,9 @@ export class Adder {
       let done = 0;
       let written = "";
       for (const [at, { path, file }] of plain.entries()) {
-        notice.update(`Adding ${at + 1} of ${plain.length}: ${formatSize(done)} of ${formatSize(total)}`);
+        notice.update(
+          `Adding ${at + 1} of ${plain.length}: ${formatSize(done)} of ${formatSize(total)}`,
+        );
         written = await this.#place(path, renamed);
         await this.#session.holm.files.makeDirectory(parentOf(written));
         await this.#session.holm.files.write(written, file);
@@ -87,22 +103,25 @@ export class Adder {
   async #tell(plain: readonly Given[], written: string, tops: readonly string[]): Promise<void> {
     const [first] = plain;
     if (!first) return;
-    const isProgram = plain.length === 1 && isModule(new Uint8Array(await first.file.slice(0, 4).arrayBuffer()));
+    const isProgram =
+      plain.length === 1 && isModule(new Uint8Array(await first.file.slice(0, 4).arrayBuffer()));
     if (isProgram) {
       this.#notices.show(`${baseName(written)} is in /home.`, {
         action: { text: "Run it", run: () => this.#run(written) },
         stays: true,
       });
     } else {
-      const what = plain.length === 1 ? baseName(written) : `${plain.length} files`;
+      const what = plain.length === 1 ? `${baseName(written)} is` : `${plain.length} files are`;
       const where = tops.length === 1 && plain.length > 1 ? (tops[0] ?? HOME) : HOME;
-      this.#notices.show(`${what}: now in ${where}.`);
+      this.#notices.show(`${what} now in ${where}.`);
     }
   }
 
   /** Where a given path goes: names that are taken get a number, and nothing is written over. */
   async #place(path: string, renamed: Map<string, string>): Promise<string> {
-    const [top = "file", ...below] = path.split("/").filter((name) => name !== "" && name !== "." && name !== "..");
+    const [top = "file", ...below] = path
+      .split("/")
+      .filter((name) => name !== "" && name !== "." && name !== "..");
     const key = below.length === 0 ? path : top;
     let place = renamed.get(key);
     if (place === undefined || below.length === 0) {
@@ -118,7 +137,10 @@ export class Adder {
     const ending = dot > 0 ? name.slice(dot) : "";
     for (let count = 1; ; count += 1) {
       const place = join(HOME, count === 1 ? name : `${stem}-${count}${ending}`);
-      const taken = await this.#session.holm.files.stat(place).then(() => true, () => false);
+      const taken = await this.#session.holm.files.stat(place).then(
+        () => true,
+        () => false,
+      );
       if (!taken) return place;
     }
   }
@@ -137,15 +159,22 @@ export class Adder {
 /** Collects the files below an entry. */
 async function gather(entry: FileSystemEntry, prefix: string, into: Given[]): Promise<void> {
   const path = prefix === "" ? entry.name : `${prefix}/${entry.name}`;
-  if (into.length >= FILES_MOST) throw new Error(`more than ${FILES_MOST.toLocaleString()} files: put them into an archive and drop that`);
+  if (into.length >= FILES_MOST)
+    throw new Error(
+      `more than ${FILES_MOST.toLocaleString()} files: put them into an archive and drop that`,
+    );
   if (entry.isFile) {
-    const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject));
+    const file = await new Promise<File>((resolve, reject) =>
+      (entry as FileSystemFileEntry).file(resolve, reject),
+    );
     into.push({ path, file });
     return;
   }
   const reader = (entry as FileSystemDirectoryEntry).createReader();
   for (;;) {
-    const batch = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
+    const batch = await new Promise<FileSystemEntry[]>((resolve, reject) =>
+      reader.readEntries(resolve, reject),
+    );
     if (batch.length === 0) return;
     for (const each of batch) await gather(each, path, into);
   }
@@ -158,7 +187,8 @@ export function watchDrops(page: HTMLElement, onDrop: (items: DataTransferItemLi
     depth = Math.max(0, depth + change);
     page.classList.toggle("is-dropping", depth > 0);
   };
-  const brings = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") === true;
+  const brings = (event: DragEvent): boolean =>
+    event.dataTransfer?.types.includes("Files") === true;
   page.addEventListener("dragenter", (event) => {
     if (brings(event)) mark(1);
   });

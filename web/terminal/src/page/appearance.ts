@@ -55,7 +55,7 @@ export class Appearance {
   }
 
   #apply(): void {
-    document.documentElement.dataset["theme"] = this.dark ? "dark" : "light";
+    document.documentElement.dataset.theme = this.dark ? "dark" : "light";
     const color = this.dark ? "#0e1315" : "#fcfcfa";
     document.querySelector('meta[name="theme-color"]')?.setAttribute("content", color);
     for (const listener of this.#listeners) listener();

@@ -15,7 +15,11 @@ export function openDialog(title: string, content: Node[], size = ""): HTMLDialo
       "header",
       {},
       heading,
-      button("Close", () => dialog.close(), { icon: "close", iconOnly: true, class: "icon-button" }),
+      button("Close", () => dialog.close(), {
+        icon: "close",
+        iconOnly: true,
+        class: "icon-button",
+      }),
     ),
     ...content,
   );
@@ -33,14 +37,19 @@ export function ask(title: string, text: string, yes: string): Promise<boolean> 
   return new Promise((resolve) => {
     let sure = false;
     const cancel = button("Cancel", () => dialog.close());
-    const go = button(yes, () => {
-      sure = true;
-      dialog.close();
-    }, { class: "button danger solid" });
-    const dialog = openDialog(title, [
-      element("p", { text }),
-      element("div", { class: "tools end" }, cancel, go),
-    ], "small");
+    const go = button(
+      yes,
+      () => {
+        sure = true;
+        dialog.close();
+      },
+      { class: "button danger solid" },
+    );
+    const dialog = openDialog(
+      title,
+      [element("p", { text }), element("div", { class: "tools end" }, cancel, go)],
+      "small",
+    );
     dialog.addEventListener("close", () => resolve(sure));
     cancel.focus();
   });

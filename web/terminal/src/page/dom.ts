@@ -21,7 +21,8 @@ export function element<Tag extends keyof HTMLElementTagNameMap>(
   if (properties.class !== undefined) made.className = properties.class;
   if (properties.text !== undefined) made.textContent = properties.text;
   if (properties.title !== undefined) made.title = properties.title;
-  for (const [name, value] of Object.entries(properties.attributes ?? {})) made.setAttribute(name, value);
+  for (const [name, value] of Object.entries(properties.attributes ?? {}))
+    made.setAttribute(name, value);
   for (const [name, listener] of Object.entries(properties.on ?? {})) {
     made.addEventListener(name, listener as EventListener);
   }
@@ -35,7 +36,11 @@ export function button(
   onClick: () => void,
   options: { icon?: IconName; class?: string; label?: string; iconOnly?: boolean } = {},
 ): HTMLButtonElement {
-  const made = element("button", { class: options.class ?? "button", attributes: { type: "button" }, on: { click: onClick } });
+  const made = element("button", {
+    class: options.class ?? "button",
+    attributes: { type: "button" },
+    on: { click: onClick },
+  });
   if (options.icon) made.append(icon(options.icon));
   if (options.iconOnly) {
     made.setAttribute("aria-label", options.label ?? text);
@@ -48,7 +53,8 @@ export function button(
 }
 
 const ICONS = {
-  files: "M3 6.5A1.5 1.5 0 0 1 4.5 5h4l2 2.5h9A1.5 1.5 0 0 1 21 9v8.5a1.5 1.5 0 0 1-1.5 1.5h-15A1.5 1.5 0 0 1 3 17.5z",
+  files:
+    "M3 6.5A1.5 1.5 0 0 1 4.5 5h4l2 2.5h9A1.5 1.5 0 0 1 21 9v8.5a1.5 1.5 0 0 1-1.5 1.5h-15A1.5 1.5 0 0 1 3 17.5z",
   processes: "M4 5h16v5H4zM4 14h16v5H4zM7.5 7.5h.01M7.5 16.5h.01",
   trace: "M3 12h4l2.5-7 5 14 2.5-7h4",
   help: "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM9.6 9.3a2.5 2.5 0 1 1 3.6 2.5c-.8.4-1.2.9-1.2 1.9M12 16.8h.01",
@@ -62,7 +68,8 @@ const ICONS = {
   run: "M7 4.5l12 7.5-12 7.5z",
   stop: "M6.5 6.5h11v11h-11z",
   refresh: "M19.5 12a7.5 7.5 0 1 1-2.3-5.4M19.5 3.5v4h-4",
-  folder: "M3 6.5A1.5 1.5 0 0 1 4.5 5h4l2 2.5h9A1.5 1.5 0 0 1 21 9v8.5a1.5 1.5 0 0 1-1.5 1.5h-15A1.5 1.5 0 0 1 3 17.5z",
+  folder:
+    "M3 6.5A1.5 1.5 0 0 1 4.5 5h4l2 2.5h9A1.5 1.5 0 0 1 21 9v8.5a1.5 1.5 0 0 1-1.5 1.5h-15A1.5 1.5 0 0 1 3 17.5z",
   file: "M6 3.5h8l4.5 4.5v12.5H6zM14 3.5V8h4.5",
   program: "M4 4.5h16v15H4zM7.5 9l3 3-3 3M12.5 15h4",
   chevron: "M9 5.5l6.5 6.5L9 18.5",

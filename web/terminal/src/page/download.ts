@@ -55,7 +55,10 @@ export async function download(
     received += value.byteLength;
     if (received > DOWNLOAD_MOST) {
       await reader.cancel();
-      throw new DownloadProblem(`${url.href} is larger than ${formatSize(DOWNLOAD_MOST)}`, "get a smaller one");
+      throw new DownloadProblem(
+        `${url.href} is larger than ${formatSize(DOWNLOAD_MOST)}`,
+        "get a smaller one",
+      );
     }
     const now = performance.now();
     if (now - reported >= REPORT_EVERY_MS) {
@@ -74,7 +77,10 @@ function refused(url: URL): DownloadProblem {
     );
   }
   if (url.origin === location.origin) {
-    return new DownloadProblem(`${url.href} cannot be reached`, "check the network, and that the server runs");
+    return new DownloadProblem(
+      `${url.href} cannot be reached`,
+      "check the network, and that the server runs",
+    );
   }
   return new DownloadProblem(
     `${url.host} cannot be reached, or does not let other sites read its files`,
@@ -86,9 +92,11 @@ function refused(url: URL): DownloadProblem {
 /** A bar of a width that fits: `python.wasm ████░░░ 12.3 MiB of 25.0 MiB`. */
 export function progressLine(name: string, progress: Progress, columns: number): string {
   const received = formatSize(progress.received);
-  const figures = progress.total === undefined ? received : `${received} of ${formatSize(progress.total)}`;
+  const figures =
+    progress.total === undefined ? received : `${received} of ${formatSize(progress.total)}`;
   const room = Math.min(32, columns - textWidth(name) - figures.length - 4);
-  if (progress.total === undefined || room < 6) return `${name}  ${figures}`.slice(0, Math.max(columns - 1, 0));
+  if (progress.total === undefined || room < 6)
+    return `${name}  ${figures}`.slice(0, Math.max(columns - 1, 0));
   const full = Math.min(room, Math.round((progress.received / progress.total) * room));
   return `${name}  \u001b[36m${"█".repeat(full)}\u001b[90m${"░".repeat(room - full)}\u001b[0m  ${figures}`;
 }

@@ -3,16 +3,16 @@
 import { element } from "./dom.js";
 
 const KEYS: readonly (readonly [string, string, string])[] = [
-  ["Esc", "Escape", "\u001b"],
+  ["Esc", "Esc", "\u001b"],
   ["Tab", "Tab", "\t"],
   ["←", "Left", "\u001b[D"],
   ["↑", "Up", "\u001b[A"],
   ["↓", "Down", "\u001b[B"],
   ["→", "Right", "\u001b[C"],
-  ["|", "Pipe", "|"],
-  ["/", "Slash", "/"],
-  ["-", "Dash", "-"],
-  ["~", "Tilde", "~"],
+  ["|", "| pipe", "|"],
+  ["/", "/ slash", "/"],
+  ["-", "- dash", "-"],
+  ["~", "~ tilde", "~"],
 ];
 
 /** What the row does. */
@@ -28,16 +28,18 @@ export class KeyBar {
   #held = false;
 
   constructor(actions: KeyBarActions) {
-    this.#control = this.#key("Ctrl", "Control, for the next key", () => this.#hold(!this.#held));
+    this.#control = this.#key("Ctrl", "Ctrl, for the next key", () => this.#hold(!this.#held));
     this.#control.setAttribute("aria-pressed", "false");
-    const keys = KEYS.map(([text, label, data]) => this.#key(text, label, () => actions.send(this.apply(data))));
+    const keys = KEYS.map(([text, label, data]) =>
+      this.#key(text, label, () => actions.send(this.apply(data))),
+    );
     this.root = element(
       "div",
       { class: "key-bar", attributes: { role: "group", "aria-label": "Keys" } },
       keys[0],
       this.#control,
       ...keys.slice(1),
-      this.#key("^C", "Control C: stop", () => actions.send("\u0003")),
+      this.#key("^C", "^C: stop the program", () => actions.send("\u0003")),
       this.#key("Paste", "Paste", () => actions.paste()),
     );
   }
@@ -47,7 +49,9 @@ export class KeyBar {
     if (!this.#held) return data;
     this.#hold(false);
     const code = data.toUpperCase().charCodeAt(0);
-    return data.length === 1 && code >= 0x40 && code <= 0x5f ? String.fromCharCode(code & 0x1f) : data;
+    return data.length === 1 && code >= 0x40 && code <= 0x5f
+      ? String.fromCharCode(code & 0x1f)
+      : data;
   }
 
   #hold(held: boolean): void {

@@ -10,6 +10,7 @@ const WIDE = matchMedia("(min-width: 1000px)");
 /** The elements that stand in the page's HTML. */
 export interface Frame {
   page: HTMLElement;
+  bar: HTMLElement;
   nav: HTMLElement;
   tools: HTMLElement;
   main: HTMLElement;
@@ -34,7 +35,11 @@ export class Layout {
         "header",
         {},
         this.#title,
-        button("Close the panel", () => this.close(), { icon: "close", iconOnly: true, class: "icon-button" }),
+        button("Close the panel", () => this.close(), {
+          icon: "close",
+          iconOnly: true,
+          class: "icon-button",
+        }),
       ),
       this.#content,
     );
@@ -103,10 +108,9 @@ export class Layout {
 
   /** Moves the focus to the next part of the page: terminal, panel, bar. */
   leave(from: Node | null, backwards: boolean): void {
-    const { main, panel, nav } = this.#frame;
-    const parts = [main, ...(this.#open ? [panel] : []), nav];
-    const bar = nav.closest("header") ?? nav;
-    const at = parts.findIndex((part) => (part === nav ? bar : part).contains(from));
+    const { bar, main, panel, nav } = this.#frame;
+    const parts = [main, ...(this.#open ? [panel] : []), bar];
+    const at = parts.findIndex((part) => part.contains(from));
     const next = parts[(at + (backwards ? parts.length - 1 : 1)) % parts.length];
     if (next === main) this.#focusTerminal();
     else if (next === panel) this.#title.focus();
@@ -127,7 +131,10 @@ export class Layout {
       const { style } = document.documentElement;
       style.setProperty("--height", `${Math.round(viewport.height)}px`);
       const covered = window.screen.height - viewport.height > window.screen.height * 0.35;
-      this.#frame.page.classList.toggle("is-typing", covered && matchMedia("(pointer: coarse)").matches);
+      this.#frame.page.classList.toggle(
+        "is-typing",
+        covered && matchMedia("(pointer: coarse)").matches,
+      );
     };
     viewport.addEventListener("resize", follow);
     follow();
@@ -135,10 +142,14 @@ export class Layout {
 }
 
 function themeSwitch(appearance: Appearance): HTMLButtonElement {
-  const made = button("Switch to light or dark", () => appearance.setTheme(appearance.dark ? "light" : "dark"), {
-    iconOnly: true,
-    class: "icon-button",
-  });
+  const made = button(
+    "Switch to light or dark",
+    () => appearance.setTheme(appearance.dark ? "light" : "dark"),
+    {
+      iconOnly: true,
+      class: "icon-button",
+    },
+  );
   const draw = (): void => {
     const words = appearance.dark ? "Light colours" : "Dark colours";
     made.replaceChildren(icon(appearance.dark ? "sun" : "moon"));

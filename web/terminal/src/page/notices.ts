@@ -19,16 +19,27 @@ export class Notices {
   }
 
   /** Shows a message; `stays` until it is closed, or else for some seconds. */
-  show(text: string, options: { action?: { text: string; run: () => void }; stays?: boolean } = {}): Notice {
+  show(
+    text: string,
+    options: { action?: { text: string; run: () => void }; stays?: boolean } = {},
+  ): Notice {
     const words = element("p", { text });
-    const close = button("Dismiss", () => notice.close(), { icon: "close", iconOnly: true, class: "icon-button" });
+    const close = button("Dismiss", () => notice.close(), {
+      icon: "close",
+      iconOnly: true,
+      class: "icon-button",
+    });
     const shown = element("div", { class: "notice" }, words);
     const { action } = options;
     if (action) {
-      const act = button(action.text, () => {
-        notice.close();
-        action.run();
-      }, { class: "button primary" });
+      const act = button(
+        action.text,
+        () => {
+          notice.close();
+          action.run();
+        },
+        { class: "button primary" },
+      );
       shown.append(act);
     }
     shown.append(close);

@@ -39,6 +39,7 @@ async function mountHome(holm: System): Promise<StorageState> {
 /** Mounts the programs that come with the page at `/bin`. */
 export async function mountPrograms(holm: System): Promise<void> {
   const response = await fetch(new URL("programs.tar.gz", document.baseURI));
-  if (!response.ok) throw new Error(`the programs of /bin cannot be had: the server answers ${response.status}`);
+  if (!response.ok)
+    throw new Error(`the programs of /bin cannot be had: the server answers ${response.status}`);
   await holm.mount("/bin", { archive: await response.blob() });
 }

@@ -29,7 +29,10 @@ export async function welcome(session: Session, storage: StorageState): Promise<
   ];
   if (!storage.kept) {
     const reasons = problemLines(storage.problem).join(" ");
-    lines.push(`\u001b[33mWhat you put into /home is gone when this page is closed:${PLAIN} ${reasons}`, "");
+    lines.push(
+      `\u001b[33mWhat you put into /home is gone when this page is closed:${PLAIN} ${reasons}`,
+      "",
+    );
   }
   await screen.draw(`${wrapped(lines.join("\n"), screen.columns).replaceAll("\n", "\r\n")}\r\n`);
   await firstVisit(session);
@@ -55,7 +58,9 @@ export function startFromLink(session: Session, query: URLSearchParams): void {
   const run = query.get("run");
   if (run === null) return;
   const args = argumentsOf(query.get("args") ?? "");
-  session.screen.write(`${DIM}This link runs ${printable(run)} with nothing granted to it.${PLAIN}\r\n`);
+  session.screen.write(
+    `${DIM}This link runs ${printable(run)} with nothing granted to it.${PLAIN}\r\n`,
+  );
   session.queue.push(["open", "--from-link", run, ...args].map(quote).join(" "));
 }
 
@@ -64,7 +69,9 @@ function argumentsOf(text: string): string[] {
   try {
     const [pipeline] = parse(text.replace(/[\u0000-\u001f]/g, " "));
     const words = pipeline?.commands[0]?.words ?? [];
-    return words.map((word) => word.parts.map((part) => (part.kind === "text" ? part.text : `$${part.name}`)).join(""));
+    return words.map((word) =>
+      word.parts.map((part) => (part.kind === "text" ? part.text : `$${part.name}`)).join(""),
+    );
   } catch {
     return text.split(/\s+/).filter((word) => word !== "");
   }

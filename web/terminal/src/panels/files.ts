@@ -7,7 +7,7 @@ import { formatDate, formatSize } from "../shell/format.js";
 import { baseName, join, parentOf } from "../shell/paths.js";
 import { printable } from "../shell/width.js";
 import type { Panel } from "./panel.js";
-import { Tree, type Node } from "./tree.js";
+import { type Node, Tree } from "./tree.js";
 import { saveFile, viewFile } from "./viewer.js";
 
 /** What the panel asks of the page. */
@@ -53,9 +53,16 @@ export class FilesPanel implements Panel {
         "div",
         { class: "tools" },
         button("Add files", () => page.addFiles(false), { icon: "add" }),
-        button("Add a folder", () => page.addFiles(true), { icon: "folder", class: "button folder-pick" }),
+        button("Add a folder", () => page.addFiles(true), {
+          icon: "folder",
+          class: "button folder-pick",
+        }),
         element("span", { class: "stretch" }),
-        button("Read again", () => void this.#refresh(), { icon: "refresh", iconOnly: true, class: "icon-button" }),
+        button("Read again", () => void this.#refresh(), {
+          icon: "refresh",
+          iconOnly: true,
+          class: "icon-button",
+        }),
       ),
       this.#tree.root,
       this.#actions,
@@ -109,7 +116,9 @@ export class FilesPanel implements Panel {
           label: printable(entry.name),
           icon: drawing,
           folder,
-          ...(mount ? { badge: `${printable(mount.source)}${mount.access === "ro" ? ", read-only" : ""}` } : {}),
+          ...(mount
+            ? { badge: `${printable(mount.source)}${mount.access === "ro" ? ", read-only" : ""}` }
+            : {}),
         };
       })
       .sort((a, b) => Number(b.folder) - Number(a.folder) || (a.label < b.label ? -1 : 1))
@@ -121,14 +130,20 @@ export class FilesPanel implements Panel {
     if (!node || node.folder) return;
     const info = await this.#holm.files.stat(node.path).catch(() => undefined);
     if (info && this.#tree.selected?.path === node.path) {
-      this.#describe(node, `${formatSize(info.size)}${info.modified > 0 ? `, ${formatDate(info.modified)}` : ""}`);
+      this.#describe(
+        node,
+        `${formatSize(info.size)}${info.modified > 0 ? `, ${formatDate(info.modified)}` : ""}`,
+      );
     }
   }
 
   #describe(node: Node | undefined, about = ""): void {
     if (!node) {
       this.#actions.replaceChildren(
-        element("p", { class: "quiet", text: "Drop a .wasm, an archive or a folder anywhere on this page." }),
+        element("p", {
+          class: "quiet",
+          text: "Drop a .wasm, an archive or a folder anywhere on this page.",
+        }),
       );
       return;
     }
@@ -147,10 +162,21 @@ export class FilesPanel implements Panel {
       element(
         "div",
         { class: "tools" },
-        !folder && name.endsWith(".wasm") && button("Run", () => this.#page.runProgram(path), { icon: "run", class: "button primary" }),
+        !folder &&
+          name.endsWith(".wasm") &&
+          button("Run", () => this.#page.runProgram(path), {
+            icon: "run",
+            class: "button primary",
+          }),
         !folder && button("View", () => void this.#view(path), { icon: "view" }),
         !folder && button("Download", () => void this.#download(path), { icon: "download" }),
-        writable && !isMount && path !== "/" && button("Delete", () => void this.#delete(node), { icon: "trash", class: "button danger" }),
+        writable &&
+          !isMount &&
+          path !== "/" &&
+          button("Delete", () => void this.#delete(node), {
+            icon: "trash",
+            class: "button danger",
+          }),
         folder && !writable && element("p", { class: "quiet", text: "Read-only" }),
       ),
     );
@@ -179,7 +205,9 @@ export class FilesPanel implements Panel {
   async #delete(node: Node): Promise<void> {
     const sure = await ask(
       `Delete ${printable(baseName(node.path))}?`,
-      node.folder ? "The folder and all that is in it are gone for good." : "The file is gone for good.",
+      node.folder
+        ? "The folder and all that is in it are gone for good."
+        : "The file is gone for good.",
       "Delete",
     );
     if (!sure) return;

@@ -107,7 +107,10 @@ function settings(appearance: Appearance): HTMLElement {
     "select",
     { attributes: { id: "theme-choice" } },
     ...(["system", "light", "dark"] as const).map((each) =>
-      element("option", { text: each === "system" ? "As the system" : each === "light" ? "Light" : "Dark", attributes: { value: each } }),
+      element("option", {
+        text: each === "system" ? "As the system" : each === "light" ? "Light" : "Dark",
+        attributes: { value: each },
+      }),
     ),
   );
   theme.value = appearance.theme;
@@ -123,7 +126,10 @@ function settings(appearance: Appearance): HTMLElement {
     { class: "settings" },
     element("label", { text: "Colours", attributes: { for: "theme-choice" } }),
     theme,
-    element("label", { text: "Read the terminal out (screen readers)", attributes: { for: "screen-reader" } }),
+    element("label", {
+      text: "Read the terminal out (screen readers)",
+      attributes: { for: "screen-reader" },
+    }),
     reader,
   );
 }

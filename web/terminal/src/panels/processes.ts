@@ -30,12 +30,18 @@ export class ProcessesPanel implements Panel {
 
   constructor(session: Session) {
     this.#session = session;
-    this.#list = element("ul", { class: "cards", attributes: { "aria-label": "Running programs" } });
+    this.#list = element("ul", {
+      class: "cards",
+      attributes: { "aria-label": "Running programs" },
+    });
     this.#empty = element(
       "div",
       { class: "empty" },
       element("p", { text: "Nothing is running." }),
-      element("p", { class: "quiet", text: "A program that runs shows here with its grants, memory and calls." }),
+      element("p", {
+        class: "quiet",
+        text: "A program that runs shows here with its grants, memory and calls.",
+      }),
     );
     this.#grants = element("div", { class: "granted" });
     this.body = element("div", { class: "processes" }, this.#empty, this.#list, this.#grants);
@@ -119,7 +125,12 @@ export class ProcessesPanel implements Panel {
     const grants = element("ul", { class: "chips", attributes: { "aria-label": "Grants" } });
     const given = process.grants.length > 0 ? process.grants : ["only the terminal"];
     for (const grant of given) {
-      grants.append(element("li", { class: process.grants.length > 0 ? "chip" : "chip none", text: printable(grant) }));
+      grants.append(
+        element("li", {
+          class: process.grants.length > 0 ? "chip" : "chip none",
+          text: printable(grant),
+        }),
+      );
     }
     const root = element(
       "li",
@@ -144,7 +155,7 @@ export class ProcessesPanel implements Panel {
       const value = card.values.get(name);
       if (value && value.textContent !== text) value.textContent = text;
     };
-    card.state.dataset["state"] = process.state;
+    card.state.dataset.state = process.state;
     const waits = process.waitsIn === undefined ? "waits" : `waits in ${process.waitsIn}`;
     const state = process.state === "waiting" ? waits : "computes";
     if (card.state.textContent !== state) card.state.textContent = state;
@@ -164,7 +175,11 @@ export class ProcessesPanel implements Panel {
         "li",
         { class: "chip" },
         element("span", { text: words }),
-        button(`Take back ${words}`, () => grants.remove(grant, program), { icon: "close", iconOnly: true, class: "chip-close" }),
+        button(`Take back ${words}`, () => grants.remove(grant, program), {
+          icon: "close",
+          iconOnly: true,
+          class: "chip-close",
+        }),
       );
     });
     const nothing = element("p", {

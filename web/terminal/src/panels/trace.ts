@@ -36,13 +36,21 @@ class TracePanel implements Panel {
     this.#log = log;
     this.#switch = element(
       "select",
-      { attributes: { "aria-label": "Which programs are traced" }, on: { change: () => this.#choose() } },
+      {
+        attributes: { "aria-label": "Which programs are traced" },
+        on: { change: () => this.#choose() },
+      },
       element("option", { text: "No program", attributes: { value: "off" } }),
       element("option", { text: "The next program", attributes: { value: "next" } }),
       element("option", { text: "Every new program", attributes: { value: "on" } }),
     );
     const filter = element("input", {
-      attributes: { type: "search", placeholder: "Filter", "aria-label": "Filter the trace", spellcheck: "false" },
+      attributes: {
+        type: "search",
+        placeholder: "Filter",
+        "aria-label": "Filter the trace",
+        spellcheck: "false",
+      },
       on: {
         input: () => {
           this.#filter = filter.value.toLowerCase();
@@ -50,15 +58,26 @@ class TracePanel implements Panel {
         },
       },
     });
-    this.#pause = button("Pause", () => this.#togglePause(), { icon: "pause", iconOnly: true, class: "icon-button" });
+    this.#pause = button("Pause", () => this.#togglePause(), {
+      icon: "pause",
+      iconOnly: true,
+      class: "icon-button",
+    });
     this.#pause.setAttribute("aria-pressed", "false");
-    const clear = button("Clear the trace", () => this.#log.clear(), { icon: "trash", iconOnly: true, class: "icon-button" });
+    const clear = button("Clear the trace", () => this.#log.clear(), {
+      icon: "trash",
+      iconOnly: true,
+      class: "icon-button",
+    });
     this.#count = element("p", { class: "quiet" });
     this.#empty = element(
       "div",
       { class: "empty" },
       element("p", { text: "Every system call of a program, as it happens." }),
-      element("p", { class: "quiet", text: "Choose above which programs are traced, then run one: hello" }),
+      element("p", {
+        class: "quiet",
+        text: "Choose above which programs are traced, then run one: hello",
+      }),
     );
     this.#rows = element("div", { class: "trace-rows" });
     this.#spacer = element("div", { class: "trace-spacer" }, this.#rows);
@@ -66,7 +85,12 @@ class TracePanel implements Panel {
       "div",
       {
         class: "trace-scroller",
-        attributes: { tabindex: "0", role: "log", "aria-live": "off", "aria-label": "System calls" },
+        attributes: {
+          tabindex: "0",
+          role: "log",
+          "aria-live": "off",
+          "aria-label": "System calls",
+        },
         on: { scroll: () => this.#scrolled() },
       },
       this.#spacer,
@@ -74,7 +98,12 @@ class TracePanel implements Panel {
     this.body = element(
       "div",
       { class: "trace" },
-      element("div", { class: "tools" }, element("label", { class: "tool-label", text: "Trace" }), this.#switch),
+      element(
+        "div",
+        { class: "tools" },
+        element("label", { class: "tool-label", text: "Trace" }),
+        this.#switch,
+      ),
       element("div", { class: "tools" }, filter, this.#pause, clear),
       this.#empty,
       this.#scroller,
@@ -112,15 +141,18 @@ class TracePanel implements Panel {
     this.#switch.value = this.#log.wanted;
     if (this.#paused && !always) return;
     const { lines } = this.#log;
-    this.#shown = this.#filter === "" ? lines.slice() : lines.filter((line) => line.toLowerCase().includes(this.#filter));
+    this.#shown =
+      this.#filter === ""
+        ? lines.slice()
+        : lines.filter((line) => line.toLowerCase().includes(this.#filter));
     const none = lines.length === 0;
     this.#empty.hidden = !none;
     this.#scroller.hidden = none;
-    const let_go = this.#log.total - lines.length;
+    const older = this.#log.total - lines.length;
     this.#count.textContent = none
       ? ""
       : `${this.#shown.length.toLocaleString()} of ${this.#log.total.toLocaleString()} lines` +
-        `${let_go > 0 ? `, ${let_go.toLocaleString()} older let go` : ""}${this.#paused ? ", paused" : ""}`;
+        `${older > 0 ? `, ${older.toLocaleString()} older let go` : ""}${this.#paused ? ", paused" : ""}`;
     this.#spacer.style.height = `${this.#shown.length * ROW_HEIGHT}px`;
     if (this.#atEnd) this.#scroller.scrollTop = this.#scroller.scrollHeight;
     this.#draw();
@@ -146,8 +178,8 @@ class TracePanel implements Panel {
         row = element("div", { class: "trace-row" });
         this.#rows.append(row);
       }
-      if (row.dataset["line"] === line) continue;
-      row.dataset["line"] = line;
+      if (row.dataset.line === line) continue;
+      row.dataset.line = line;
       row.replaceChildren(...drawn(line));
     }
   }
@@ -156,7 +188,12 @@ class TracePanel implements Panel {
 function drawn(line: string): (Node | string)[] {
   const [, pid, call, args, result, time] = LINE.exec(line) ?? [];
   if (call === undefined || args === undefined || result === undefined) {
-    return [element("span", { class: line.startsWith("──") ? "t-mark" : "t-args", text: printable(line) })];
+    return [
+      element("span", {
+        class: line.startsWith("──") ? "t-mark" : "t-args",
+        text: printable(line),
+      }),
+    ];
   }
   const failed = /^ = (-1\b|E?[A-Z]{2,})/.test(result);
   return [

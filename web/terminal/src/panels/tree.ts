@@ -1,6 +1,6 @@
 // A tree that opens as it is asked, for pointers, keys and screen readers alike.
 
-import { element, icon, type IconName } from "../page/dom.js";
+import { element, type IconName, icon } from "../page/dom.js";
 
 /** A line of the tree. */
 export interface Node {
@@ -82,7 +82,9 @@ export class Tree {
       return { node, level, row };
     });
     const rows = this.#nodes.map((each) => each.row);
-    const same = rows.length === this.root.childElementCount && rows.every((row, at) => row === this.root.children[at]);
+    const same =
+      rows.length === this.root.childElementCount &&
+      rows.every((row, at) => row === this.root.children[at]);
     if (!same) this.root.replaceChildren(...rows);
     if (this.#selected !== undefined && !this.selected) {
       this.#selected = undefined;
@@ -116,7 +118,10 @@ export class Tree {
   }
 
   #mark(focus: boolean): void {
-    const at = Math.max(0, this.#nodes.findIndex((each) => each.node.path === this.#selected));
+    const at = Math.max(
+      0,
+      this.#nodes.findIndex((each) => each.node.path === this.#selected),
+    );
     for (const [index, { node, row }] of this.#nodes.entries()) {
       row.tabIndex = index === at ? 0 : -1;
       row.setAttribute("aria-selected", String(node.path === this.#selected));
@@ -183,8 +188,12 @@ export class Tree {
     this.#typed = now - this.#typedAt > 700 ? key : this.#typed + key;
     this.#typedAt = now;
     const wanted = this.#typed.toLowerCase();
-    const order = this.#nodes.map((_, index) => (from + (wanted.length > 1 ? 0 : 1) + index) % this.#nodes.length);
-    const hit = order.find((index) => this.#nodes[index]?.node.label.toLowerCase().startsWith(wanted));
+    const order = this.#nodes.map(
+      (_, index) => (from + (wanted.length > 1 ? 0 : 1) + index) % this.#nodes.length,
+    );
+    const hit = order.find((index) =>
+      this.#nodes[index]?.node.label.toLowerCase().startsWith(wanted),
+    );
     if (hit !== undefined) go(hit);
     return true;
   }

@@ -14,15 +14,22 @@ const HEX_MOST = 16 * 1024;
 /** Shows a file. */
 export async function viewFile(holm: Holm, path: string): Promise<void> {
   const bytes = await holm.files.read(path);
-  const content = element("pre", { class: "viewer", attributes: { tabindex: "0", "aria-label": `Content of ${printable(path)}` } });
+  const content = element("pre", {
+    class: "viewer",
+    attributes: { tabindex: "0", "aria-label": `Content of ${printable(path)}` },
+  });
   const note = element("p", { class: "quiet" });
   const text = asText(bytes.subarray(0, TEXT_MOST));
   const show = (hex: boolean): void => {
     const most = hex ? HEX_MOST : TEXT_MOST;
     content.textContent = hex ? hexOf(bytes.subarray(0, HEX_MOST)) : (text ?? "");
     content.classList.toggle("hex", hex);
-    note.textContent = bytes.length > most ? `the first ${formatSize(most)} of ${formatSize(bytes.length)}` : formatSize(bytes.length);
-    for (const [at, each] of [asTextButton, asHexButton].entries()) each.setAttribute("aria-pressed", String((at === 1) === hex));
+    note.textContent =
+      bytes.length > most
+        ? `the first ${formatSize(most)} of ${formatSize(bytes.length)}`
+        : formatSize(bytes.length);
+    for (const [at, each] of [asTextButton, asHexButton].entries())
+      each.setAttribute("aria-pressed", String((at === 1) === hex));
   };
   const asTextButton = button("Text", () => show(false));
   const asHexButton = button("Bytes", () => show(true));
@@ -30,7 +37,12 @@ export async function viewFile(holm: Holm, path: string): Promise<void> {
   const tools = element(
     "div",
     { class: "tools" },
-    element("div", { class: "segments", attributes: { role: "group", "aria-label": "Shown as" } }, asTextButton, asHexButton),
+    element(
+      "div",
+      { class: "segments", attributes: { role: "group", "aria-label": "Shown as" } },
+      asTextButton,
+      asHexButton,
+    ),
     note,
     element("span", { class: "stretch" }),
     button("Download", () => saveFile(baseName(path), bytes), { icon: "download" }),
@@ -57,8 +69,12 @@ function hexOf(bytes: Uint8Array): string {
     const hex = row.map((byte) => byte.toString(16).padStart(2, "0"));
     const left = hex.slice(0, 8).join(" ");
     const right = hex.slice(8).join(" ");
-    const letters = row.map((byte) => (byte >= 32 && byte < 127 ? String.fromCharCode(byte) : "·")).join("");
-    lines.push(`${at.toString(16).padStart(8, "0")}  ${left.padEnd(23)}  ${right.padEnd(23)}  ${letters}`);
+    const letters = row
+      .map((byte) => (byte >= 32 && byte < 127 ? String.fromCharCode(byte) : "·"))
+      .join("");
+    lines.push(
+      `${at.toString(16).padStart(8, "0")}  ${left.padEnd(23)}  ${right.padEnd(23)}  ${letters}`,
+    );
   }
   return lines.join("\n");
 }

@@ -1,13 +1,13 @@
 // The commands of the shell itself, and what each is given.
 
-import type { Session } from "./session.js";
-import type { Sink, Source } from "./streams.js";
 import { fileBuiltins } from "./builtins/files.js";
 import { grantBuiltins } from "./builtins/grants.js";
 import { helpBuiltins } from "./builtins/help.js";
 import { openBuiltins } from "./builtins/open.js";
 import { stateBuiltins } from "./builtins/state.js";
 import { systemBuiltins } from "./builtins/system.js";
+import type { Session } from "./session.js";
+import type { Sink, Source } from "./streams.js";
 
 /** What a builtin works with. */
 export interface Context {

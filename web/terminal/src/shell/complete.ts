@@ -1,7 +1,7 @@
 // Tab completion: what could stand where the cursor is.
 
 import type { DirectoryEntry } from "@holm/web";
-import { type Surroundings, valueOf } from "./expand.js";
+import { type Surroundings, textOf } from "./expand.js";
 import { join, resolvePath } from "./paths.js";
 import { readWord, type Word } from "./syntax.js";
 
@@ -47,7 +47,7 @@ export async function complete(before: string, known: Known): Promise<Completion
   if (last?.kind === "variable" && !last.quoted && /\$\w+$/.test(before)) {
     return among(last.name, known.variables(), place, " ");
   }
-  const typed = valueOf(place.word, known);
+  const typed = textOf(place.word, known);
   const [program, ...rest] = place.words;
   const runs = program === "holm" && rest[0] === "run";
   if (typed.startsWith("--") && (runs || program === "grant")) {
@@ -121,7 +121,7 @@ function placeOf(before: string, known: Known): Place {
     const word = readWord(before, at, true);
     if (word.end >= before.length)
       return { word, words, redirected, quote: openQuote(before.slice(at)) };
-    const value = valueOf(word, known);
+    const value = textOf(word, known);
     if (!redirected && !(words.length === 0 && /^[A-Za-z_]\w*=/.test(value))) words.push(value);
     redirected = false;
     at = word.end;

@@ -16,7 +16,7 @@ export interface Surroundings {
 const MATCHES_MOST = 10_000;
 
 /** A word's value without patterns: what a file name or an assignment takes. */
-export function valueOf(word: Word, from: Surroundings): string {
+export function textOf(word: Word, from: Surroundings): string {
   return word.parts
     .map((part, index) => {
       if (part.kind === "variable") return from.variable(part.name) ?? "";
@@ -31,7 +31,7 @@ export function valueOf(word: Word, from: Surroundings): string {
 export async function expand(words: readonly Word[], from: Surroundings): Promise<string[]> {
   const values: string[] = [];
   for (const word of words) {
-    const value = valueOf(word, from);
+    const value = textOf(word, from);
     const unquoted = word.parts.every((part) => part.kind === "variable" && !part.quoted);
     if (value === "" && unquoted) continue;
     const pattern = patternOf(word, from);

@@ -1,17 +1,27 @@
 // Runs a pipeline: commands side by side, with their streams joined, in the foreground.
 
 import type { Exit, Process, SpawnOptions, Terminal } from "@holm/web";
-import { valueOf } from "./expand.js";
+import { textOf } from "./expand.js";
 import { remedies } from "./grants.js";
 import { UsageProblem } from "./options.js";
 import { resolvePath } from "./paths.js";
 import { problemLines, reportOf } from "./report.js";
 import { rerunLine } from "./rerun.js";
 import type { Foreground, Session } from "./session.js";
-import { NotFound, stageOf, type Stage } from "./stages.js";
-import { printable, wrapped } from "./width.js";
-import { BrokenPipe, fileSink, pipe, pump, screenSink, sourceOf, writeText, type Sink, type Source } from "./streams.js";
+import { NotFound, type Stage, stageOf } from "./stages.js";
+import {
+  BrokenPipe,
+  fileSink,
+  pipe,
+  pump,
+  type Sink,
+  type Source,
+  screenSink,
+  sourceOf,
+  writeText,
+} from "./streams.js";
 import type { Command, Pipeline } from "./syntax.js";
+import { printable, wrapped } from "./width.js";
 
 /** The streams of one command; absent ones are the terminal. */
 interface Streams {
@@ -59,20 +69,22 @@ export class Job implements Foreground {
   /** Runs to the end, and answers with the exit code of the last command. */
   async run(pipeline: Pipeline): Promise<number> {
     const { commands } = pipeline;
-    const streams: Streams[] = commands.map(() => ({}));
+    const running = commands.map((command) => ({ command, streams: {} as Streams }));
     try {
       const stages: Stage[] = [];
       for (const command of commands) stages.push(await stageOf(command, this.#session));
-      for (let at = 0; at + 1 < commands.length; at += 1) {
+      for (const [at, { streams }] of running.entries()) {
+        const next = running[at + 1];
+        if (!next) break;
         const { sink, source } = pipe();
-        (streams[at] ??= {}).output = sink;
-        (streams[at + 1] ??= {}).input = source;
+        streams.output = sink;
+        next.streams.input = source;
       }
-      for (const [at, command] of commands.entries()) {
-        await this.#redirect(command, (streams[at] ??= {}));
-      }
+      for (const { command, streams } of running) await this.#redirect(command, streams);
       const codes = await Promise.all(
-        stages.map((stage, at) => this.#guarded(stage, commands[at], streams[at] ?? {})),
+        running.map(({ command, streams }, at) =>
+          this.#guarded(stages[at] ?? { kind: "nothing" }, command, streams),
+        ),
       );
       return codes.at(-1) ?? 0;
     } catch (error) {
@@ -95,14 +107,17 @@ export class Job implements Foreground {
         streams.errors = streams.output;
         continue;
       }
-      const name = valueOf(target, this.#session.surroundings);
+      const name = textOf(target, this.#session.surroundings);
       const path = resolvePath(this.#session.directory, name);
       if (name === "") throw new UsageProblem("a redirection wants the name of a file");
       if (kind === "read") {
         streams.input = sourceOf(await files.read(path));
         continue;
       }
-      const earlier = kind === "append" && (await this.#session.isFile(path)) ? await files.read(path) : undefined;
+      const earlier =
+        kind === "append" && (await this.#session.isFile(path))
+          ? await files.read(path)
+          : undefined;
       if (path === "/dev/null") {
         streams[stream === 2 ? "errors" : "output"] = nowhere;
         continue;
@@ -116,10 +131,10 @@ export class Job implements Foreground {
   }
 
   /** Runs a stage, says what went wrong, and closes what it wrote to. */
-  async #guarded(stage: Stage, command: Command | undefined, streams: Streams): Promise<number> {
+  async #guarded(stage: Stage, command: Command, streams: Streams): Promise<number> {
     try {
       if (stage.kind === "builtin") return await this.#builtin(stage, streams);
-      if (stage.kind === "program" && command) return await this.#program(stage, command, streams);
+      if (stage.kind === "program") return await this.#program(stage, command, streams);
       return 0;
     } catch (error) {
       if (error instanceof BrokenPipe) return 141;
@@ -210,7 +225,9 @@ export class Job implements Foreground {
     if (lines.length === 0) return;
     const { screen } = this.#session;
     const fresh = screen.column > 0 ? "\n" : "";
-    await this.#screen.write(encoder.encode(`${fresh}${wrapped(lines.join("\n"), screen.columns, "  ")}\n`));
+    await this.#screen.write(
+      encoder.encode(`${fresh}${wrapped(lines.join("\n"), screen.columns, "  ")}\n`),
+    );
   }
 
   /** The terminal of this job's programs; what it says is drawn as fast as the screen takes it. */
@@ -254,7 +271,10 @@ export class Job implements Foreground {
     if (error instanceof DOMException && error.name === "AbortError") return 130;
     const lines = problemLines(error);
     const [first = "", ...rest] = lines;
-    const text = [`\u001b[31m${name ?? "holm"}:\u001b[0m ${first}`, ...rest.map((line) => `holm: ${line}`)];
+    const text = [
+      `\u001b[31m${name ?? "holm"}:\u001b[0m ${first}`,
+      ...rest.map((line) => `holm: ${line}`),
+    ];
     await this.#say(text);
     if (error instanceof NotFound) return 127;
     return error instanceof UsageProblem ? 2 : 1;

@@ -12,16 +12,15 @@ const PLAIN = "\u001b[0m";
 const FRAMES_MOST = 6;
 
 /** What the shell says after a program, line by line, with colours. */
-export function reportOf(
-  exit: Exit,
-  asked: { quiet: boolean; stats: boolean },
-): string[] {
+export function reportOf(exit: Exit, asked: { quiet: boolean; stats: boolean }): string[] {
   const lines: string[] = [];
   if (exit.trap) {
     lines.push(`${RED}holm: the program trapped:${PLAIN} ${printable(exit.trap.message)}`);
     const { frames } = exit.trap;
-    for (const frame of frames.slice(0, FRAMES_MOST)) lines.push(`${DIM}  at ${printable(frame)}${PLAIN}`);
-    if (frames.length > FRAMES_MOST) lines.push(`${DIM}  and ${frames.length - FRAMES_MOST} more${PLAIN}`);
+    for (const frame of frames.slice(0, FRAMES_MOST))
+      lines.push(`${DIM}  at ${printable(frame)}${PLAIN}`);
+    if (frames.length > FRAMES_MOST)
+      lines.push(`${DIM}  and ${frames.length - FRAMES_MOST} more${PLAIN}`);
   } else if (exit.signal !== undefined && exit.signal !== "SIGPIPE") {
     lines.push(`${DIM}holm: ended by ${printable(exit.signal)}${PLAIN}`);
   }

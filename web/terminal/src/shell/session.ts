@@ -1,10 +1,10 @@
 // What the shell knows between lines, and what the page gives it.
 
 import type { Holm, Process, Terminal } from "@holm/web";
+import type { Screen } from "./editor.js";
 import type { Surroundings } from "./expand.js";
 import { GrantBook } from "./grants.js";
 import type { History } from "./history.js";
-import type { Screen } from "./editor.js";
 
 /** The places of the page that the shell reaches. */
 export interface Page {
@@ -128,7 +128,8 @@ export class Session {
       module.catch(() => this.#compiled.delete(key));
       this.#compiled.set(key, module);
       const oldest = this.#compiled.keys().next().value;
-      if (this.#compiled.size > COMPILED_MOST && oldest !== undefined) this.#compiled.delete(oldest);
+      if (this.#compiled.size > COMPILED_MOST && oldest !== undefined)
+        this.#compiled.delete(oldest);
     }
     return module;
   }

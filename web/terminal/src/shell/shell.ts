@@ -7,7 +7,7 @@ import { Job } from "./jobs.js";
 import { OPTIONS } from "./options.js";
 import { resolvePath, shortened } from "./paths.js";
 import type { Session } from "./session.js";
-import { parse, SyntaxProblem, type Pipeline } from "./syntax.js";
+import { type Pipeline, parse, SyntaxProblem } from "./syntax.js";
 import { printable, textWidth, wrapped } from "./width.js";
 
 const PLAIN = "\u001b[0m";
@@ -45,7 +45,11 @@ export class Shell {
       pipelines = parse(line);
     } catch (error) {
       const message = error instanceof SyntaxProblem ? error.message : String(error);
-      const text = wrapped(`\u001b[31mholm:${PLAIN} ${printable(message)}`, this.#session.screen.columns, "  ");
+      const text = wrapped(
+        `\u001b[31mholm:${PLAIN} ${printable(message)}`,
+        this.#session.screen.columns,
+        "  ",
+      );
       await this.#session.screen.draw(`${text.replaceAll("\n", "\r\n")}\r\n`);
       this.#session.status = 2;
       return;
@@ -105,7 +109,10 @@ export class Shell {
       `${failed ? "\u001b[31m" : "\u001b[32m"}$${PLAIN} `;
     const { offer } = session;
     if (offer !== undefined) {
-      const hint = wrapped("Press Tab or → to take the line below, which grants it, then Enter.", session.screen.columns);
+      const hint = wrapped(
+        "Press Tab or → to take the line below, which grants it, then Enter.",
+        session.screen.columns,
+      );
       session.screen.write(`${DIM}${hint.replaceAll("\n", "\r\n")}${PLAIN}\r\n`);
     }
     const reading = this.#editor.read({ drawn, width: textWidth(`${code}${place} $ `) }, offer);
@@ -127,7 +134,9 @@ export class Shell {
       variables: () => session.variableNames,
       commands: async () => {
         const directories = session.path.map((each) => resolvePath(session.directory, each));
-        const found = await Promise.all(directories.map((each) => programsIn(session.holm.files, each)));
+        const found = await Promise.all(
+          directories.map((each) => programsIn(session.holm.files, each)),
+        );
         return [...Object.keys(builtins), "holm", ...found.flat()];
       },
     });

@@ -1,11 +1,17 @@
 // From a command to what runs it: a builtin, or a program of the system's files.
 
-import type { Session } from "./session.js";
-import { builtins, isShadowed, type Builtin } from "./builtins.js";
+import { type Builtin, builtins, isShadowed } from "./builtins.js";
 import { findProgram } from "./complete.js";
-import { expand, valueOf } from "./expand.js";
-import { mergeGrants, readOptions, UsageProblem, withDirectory, type RunOptions } from "./options.js";
+import { expand, textOf } from "./expand.js";
+import {
+  mergeGrants,
+  type RunOptions,
+  readOptions,
+  UsageProblem,
+  withDirectory,
+} from "./options.js";
 import { baseName } from "./paths.js";
+import type { Session } from "./session.js";
 import type { Command } from "./syntax.js";
 
 /** What a command turned out to be. */
@@ -31,7 +37,7 @@ export class NotFound extends Error {
 export async function stageOf(command: Command, session: Session): Promise<Stage> {
   const surroundings = session.surroundings;
   const assigned = command.assignments.map(
-    ({ name, value }) => [name, valueOf(value, surroundings)] as const,
+    ({ name, value }) => [name, textOf(value, surroundings)] as const,
   );
   let words = await expand(command.words, surroundings);
   if (words.length === 0) {
@@ -49,7 +55,9 @@ export async function stageOf(command: Command, session: Session): Promise<Stage
     options = read.options;
     words = words.slice(1 + read.taken);
     if (words.length === 0) {
-      throw new UsageProblem("holm run wants a program: holm run [OPTIONS] PROGRAM [ARGS]; help run lists the options");
+      throw new UsageProblem(
+        "holm run wants a program: holm run [OPTIONS] PROGRAM [ARGS]; help run lists the options",
+      );
     }
   }
   const forced = words[0] === "builtin" && options === undefined;
@@ -67,7 +75,8 @@ export async function stageOf(command: Command, session: Session): Promise<Stage
   const program = baseName(path).replace(/\.wasm$/, "");
   return {
     kind: "program",
-    name: options?.argv0 ?? program,
+    // As it was called: `hello` or `hello.wasm`.
+    name: options?.argv0 ?? (name.endsWith(".wasm") ? baseName(path) : program),
     path,
     args,
     env: { ...session.environment, ...Object.fromEntries(assigned) },
@@ -100,10 +109,18 @@ async function notFound(name: string, session: Session): Promise<Error> {
 
 function holmCommand(words: string[]): Stage {
   const [name = "help", ...args] = words;
-  const aliases: Record<string, string> = { ps: "ps", kill: "kill", help: "help", "--help": "help", "--version": "version" };
+  const aliases: Record<string, string> = {
+    ps: "ps",
+    kill: "kill",
+    help: "help",
+    "--help": "help",
+    "--version": "version",
+  };
   const builtin = builtins[aliases[name] ?? ""];
   if (!builtin) {
-    throw new UsageProblem(`holm ${name} is not part of this page. What is: holm run, holm ps, holm kill`);
+    throw new UsageProblem(
+      `holm ${name} is not part of this page. What is: holm run, holm ps, holm kill`,
+    );
   }
   return { kind: "builtin", name, run: builtin.run, args };
 }

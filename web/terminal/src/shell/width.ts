@@ -3,7 +3,7 @@
 const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 const WIDE =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6]|[\u{1f300}-\u{1f64f}\u{1f680}-\u{1f6ff}\u{1f900}-\u{1f9ff}\u{1fa70}-\u{1faff}\u{20000}-\u{3fffd}]/u;
-const ZERO = /^[\p{Mn}\p{Me}\u200b-\u200f\ufe0f]+$/u;
+const ZERO = /^(?:\p{Mn}|\p{Me}|[\u200b-\u200f])+$/u;
 
 /** The characters of a text as people see them: what a key moves over and deletes. */
 export function characters(text: string): string[] {

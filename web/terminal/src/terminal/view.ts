@@ -3,11 +3,12 @@
 import { FitAddon } from "@xterm/addon-fit";
 import { Terminal } from "@xterm/xterm";
 import "@xterm/xterm/css/xterm.css";
+import { type Appearance, reducedMotion } from "../page/appearance.js";
 import type { TerminalScreen } from "../shell/session.js";
-import { reducedMotion, type Appearance } from "../page/appearance.js";
 import { DARK, LIGHT } from "./themes.js";
 
-const FONT = '"JetBrains Mono Variable", ui-monospace, "SF Mono", "Cascadia Mono", Menlo, Consolas, monospace';
+const FONT =
+  '"JetBrains Mono Variable", ui-monospace, "SF Mono", "Cascadia Mono", Menlo, Consolas, monospace';
 
 /** What the terminal tells the page. */
 export interface Listeners {
@@ -110,7 +111,8 @@ export class TerminalView implements TerminalScreen {
     for (let at = 0; at < buffer.length; at += 1) {
       const line = buffer.getLine(at);
       if (!line) continue;
-      if (line.isWrapped && lines.length > 0) lines.push((lines.pop() ?? "") + line.translateToString(true));
+      if (line.isWrapped && lines.length > 0)
+        lines.push((lines.pop() ?? "") + line.translateToString(true));
       else lines.push(line.translateToString(true));
     }
     return lines.join("\n").trimEnd();

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { complete, findProgram, type Completion } from "../../src/shell/complete.js";
+import { type Completion, complete, findProgram } from "../../src/shell/complete.js";
 import { expand } from "../../src/shell/expand.js";
 import { parse } from "../../src/shell/syntax.js";
 import { filesOf } from "./fake-files.js";
@@ -85,9 +85,16 @@ test("programs are found along the path, with and without .wasm", async () => {
 });
 
 test("patterns stand for names, and for themselves where nothing fits", async () => {
-  const words = (line: string): Promise<string[]> => expand(parse(line)[0]?.commands[0]?.words ?? [], known);
+  const words = (line: string): Promise<string[]> =>
+    expand(parse(line)[0]?.commands[0]?.words ?? [], known);
   assert.deepEqual(await words("x *.txt"), ["x", "my notes.txt", "welcome.txt"]);
-  assert.deepEqual(await words("x notes/?.txt '*.txt' \\*.txt"), ["x", "notes/a.txt", "notes/b.txt", "*.txt", "*.txt"]);
+  assert.deepEqual(await words("x notes/?.txt '*.txt' \\*.txt"), [
+    "x",
+    "notes/a.txt",
+    "notes/b.txt",
+    "*.txt",
+    "*.txt",
+  ]);
   assert.deepEqual(await words("x */a.txt */nosuch"), ["x", "notes/a.txt", "*/nosuch"]);
   assert.deepEqual(await words("x /bin/c*"), ["x", "/bin/cat.wasm"]);
   assert.deepEqual(await words("x *.rs .h*"), ["x", "*.rs", ".hidden"]);

@@ -2,24 +2,37 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Editor, layout, type Entered } from "../../src/shell/editor.js";
+import { Editor, type Entered, layout } from "../../src/shell/editor.js";
 import { History } from "../../src/shell/history.js";
 import { KeyDecoder } from "../../src/shell/keys.js";
 import { Line } from "../../src/shell/line.js";
 import { printable, textWidth } from "../../src/shell/width.js";
 
 const names = (data: string): string[] =>
-  new KeyDecoder().decode(data).map((key) => (key.kind === "key" ? key.name : JSON.stringify(key.text)));
+  new KeyDecoder()
+    .decode(data)
+    .map((key) => (key.kind === "key" ? key.name : JSON.stringify(key.text)));
 
 test("keys are taken apart", () => {
-  assert.deepEqual(names("ab\u001b[A\u001b[1;5D\r\u0003\t\u007f"), ['"ab"', "up", "word-left", "enter", "interrupt", "tab", "backspace"]);
+  assert.deepEqual(names("ab\u001b[A\u001b[1;5D\r\u0003\t\u007f"), [
+    '"ab"',
+    "up",
+    "word-left",
+    "enter",
+    "interrupt",
+    "tab",
+    "backspace",
+  ]);
   assert.deepEqual(names("\u001b"), ["escape"]);
   assert.deepEqual(names("\u001bb\u001bOA"), ["word-left", "up"]);
   assert.deepEqual(names("日本🏝"), ['"日本🏝"']);
 });
 
 test("answers of the terminal that nobody asked the shell for are dropped", () => {
-  assert.deepEqual(names("\u001b[?1;2c\u001b[24;80R\u001bP1$r0m\u001b\\\u001b]10;rgb:0/0/0\u0007x"), ['"x"']);
+  assert.deepEqual(
+    names("\u001b[?1;2c\u001b[24;80R\u001bP1$r0m\u001b\\\u001b]10;rgb:0/0/0\u0007x"),
+    ['"x"'],
+  );
 });
 
 test("a paste is one text, in however many pieces it comes", () => {
@@ -52,7 +65,10 @@ test("a line is edited by characters as people see them", () => {
 
 test("the history keeps no doubles and no secrets, and finds lines by how they begin", () => {
   const kept = new Map<string, string>([["history", '["ls","cd x","ls -l"]']]);
-  const keep = { get: (name: string) => kept.get(name), set: (name: string, value: string) => void kept.set(name, value) };
+  const keep = {
+    get: (name: string) => kept.get(name),
+    set: (name: string, value: string) => void kept.set(name, value),
+  };
   const history = new History(keep);
   history.add("cd x");
   history.add(" hidden");
@@ -83,16 +99,35 @@ test("what files are called cannot move the cursor", () => {
 });
 
 /** An editor on a screen that keeps what is written. */
-function editor(): { editor: Editor; shown: () => string; read: (offer?: string) => Promise<Entered> } {
+function editor(): {
+  editor: Editor;
+  shown: () => string;
+  read: (offer?: string) => Promise<Entered>;
+} {
   let written = "";
-  const screen = { columns: 40, rows: 10, write: (text: string) => void (written += text) };
+  const screen = {
+    columns: 40,
+    rows: 10,
+    write: (text: string) => {
+      written += text;
+    },
+  };
   const history = new History({ get: () => '["echo one"]', set: () => undefined });
   const made = new Editor(screen, {
     history,
-    complete: (before) => Promise.resolve(before === "he" ? { insert: "llo ", candidates: ["hello"] } : { insert: "", candidates: [] }),
+    complete: (before) =>
+      Promise.resolve(
+        before === "he"
+          ? { insert: "llo ", candidates: ["hello"] }
+          : { insert: "", candidates: [] },
+      ),
     isWhole: (text) => !text.endsWith("|"),
   });
-  return { editor: made, shown: () => written, read: (offer) => made.read({ drawn: "$ ", width: 2 }, offer) };
+  return {
+    editor: made,
+    shown: () => written,
+    read: (offer) => made.read({ drawn: "$ ", width: 2 }, offer),
+  };
 }
 
 test("a line is entered, completed, continued and taken from the history", async () => {

@@ -12,7 +12,9 @@ export function filesOf(...paths: string[]): { list(path: string): Promise<Direc
         const [name = "", ...below] = each.slice(prefix.length).split("/");
         found.set(name, { name, kind: below.length > 0 ? "directory" : "file" });
       }
-      return found.size > 0 ? Promise.resolve([...found.values()]) : Promise.reject(new Error(`ENOENT ${path}`));
+      return found.size > 0
+        ? Promise.resolve([...found.values()])
+        : Promise.reject(new Error(`ENOENT ${path}`));
     },
   };
 }

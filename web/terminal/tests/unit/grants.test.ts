@@ -20,7 +20,18 @@ test("folders of options are made whole, and seen under the name they were given
 
 test("other options", () => {
   const { options, taken } = readOptions(
-    ["--env", "LANG", "--env=A=b c", "--memory", "64MiB", "--trace", "--quiet", "prog", "--dir", "x"],
+    [
+      "--env",
+      "LANG",
+      "--env=A=b c",
+      "--memory",
+      "64MiB",
+      "--trace",
+      "--quiet",
+      "prog",
+      "--dir",
+      "x",
+    ],
     context,
   );
   assert.deepEqual(options.grants, ["--env LANG=C", "--env 'A=b c'", "--memory 64MiB"]);
@@ -33,7 +44,14 @@ test("other options", () => {
 
 test("of two grants about the same thing the later one counts", () => {
   assert.deepEqual(
-    mergeGrants(["--dir /home:ro", "--env A=1", "--memory 1MiB", "--dir /x::/home:rw", "--env A=2", "--env B=1"]),
+    mergeGrants([
+      "--dir /home:ro",
+      "--env A=1",
+      "--memory 1MiB",
+      "--dir /x::/home:rw",
+      "--env A=2",
+      "--env B=1",
+    ]),
     ["--memory 1MiB", "--dir /x::/home:rw", "--env A=2", "--env B=1"],
   );
   const book = new GrantBook();
@@ -46,9 +64,17 @@ test("of two grants about the same thing the later one counts", () => {
 });
 
 test("a granted folder that one is in is seen as the current folder, with no more rights", () => {
-  assert.deepEqual(withDirectory(["--dir /home:ro"], "/home/a"), ["--dir /home:ro", "--dir /home/a::.:ro"]);
+  assert.deepEqual(withDirectory(["--dir /home:ro"], "/home/a"), [
+    "--dir /home:ro",
+    "--dir /home/a::.:ro",
+  ]);
   assert.deepEqual(withDirectory(["--dir /home"], "/home"), ["--dir /home", "--dir /home::."]);
-  for (const grants of [[], ["--dir /homes:ro"], ["--dir /home::/x:ro"], ["--dir /home:rw", "--dir /tmp::.:ro"]]) {
+  for (const grants of [
+    [],
+    ["--dir /homes:ro"],
+    ["--dir /home::/x:ro"],
+    ["--dir /home:rw", "--dir /tmp::.:ro"],
+  ]) {
     assert.deepEqual(withDirectory(grants, "/home/a"), grants);
   }
 });
@@ -62,12 +88,17 @@ test("remedies are taken from the sentences, with folders of this system", async
       "refused: read /data/x: nothing is granted there. To allow it: --dir HOST_DIR::/data:ro",
       "refused: read /nosuch/x: nothing is granted there. To allow it: --dir HOST_DIR::/nosuch:ro",
       "refused: more than 64 open descriptors. To allow more: --max-fds 128",
-      "refused: \"a\" leads out of the directory it is relative to. No option allows that",
+      'refused: "a" leads out of the directory it is relative to. No option allows that',
     ],
     "/home/a",
     (path) => Promise.resolve(folders.has(path)),
   );
-  assert.deepEqual(found, ["--dir .:ro", "--dir /home:rw", "--dir /home/a/data::/data:ro", "--max-fds 128"]);
+  assert.deepEqual(found, [
+    "--dir .:ro",
+    "--dir /home:rw",
+    "--dir /home/a/data::/data:ro",
+    "--max-fds 128",
+  ]);
 });
 
 test("the offered line grants where the command stands, and only there", () => {
@@ -77,7 +108,10 @@ test("the offered line grants where the command stands, and only there", () => {
     return rerunLine(line, command, [remedy]);
   };
   assert.equal(offer("cat a", "--dir .:ro"), "holm run --dir .:ro cat a");
-  assert.equal(offer("hello | cat - a > b", "--dir .:ro", 1), "hello | holm run --dir .:ro cat - a > b");
+  assert.equal(
+    offer("hello | cat - a > b", "--dir .:ro", 1),
+    "hello | holm run --dir .:ro cat - a > b",
+  );
   assert.equal(offer("A=1 cat a", "--dir .:ro"), "A=1 holm run --dir .:ro cat a");
   assert.equal(offer("holm run cat a", "--dir .:ro"), "holm run --dir .:ro cat a");
   assert.equal(

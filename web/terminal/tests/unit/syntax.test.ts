@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { valueOf } from "../../src/shell/expand.js";
+import { textOf } from "../../src/shell/expand.js";
 import { parse, quote, SyntaxProblem, type Word } from "../../src/shell/syntax.js";
 
 const variables: Record<string, string> = { HOME: "/home", X: "a b", "?": "7" };
@@ -12,7 +12,8 @@ const surroundings = {
   directory: "/home",
   files: { list: () => Promise.resolve([]) },
 };
-const values = (words: readonly Word[]): string[] => words.map((word) => valueOf(word, surroundings));
+const values = (words: readonly Word[]): string[] =>
+  words.map((word) => textOf(word, surroundings));
 
 /** A line as its pipelines, each as its commands, each as its words. */
 function words(line: string): string[][][] {
@@ -23,7 +24,9 @@ test("words, quotes and escapes", () => {
   assert.deepEqual(words("a  b\tc"), [[["a", "b", "c"]]]);
   assert.deepEqual(words(`echo 'a b' "c d" e\\ f ''`), [[["echo", "a b", "c d", "e f", ""]]]);
   assert.deepEqual(words(`echo a'b'"c"d`), [[["echo", "abcd"]]]);
-  assert.deepEqual(words(String.raw`echo "a\"b\\c\n" 'x\y'`), [[["echo", String.raw`a"b\c\n`, String.raw`x\y`]]]);
+  assert.deepEqual(words(String.raw`echo "a\"b\\c\n" 'x\y'`), [
+    [["echo", String.raw`a"b\c\n`, String.raw`x\y`]],
+  ]);
   assert.deepEqual(words("echo a # b c"), [[["echo", "a"]]]);
   assert.deepEqual(words("echo a#b"), [[["echo", "a#b"]]]);
   assert.deepEqual(words(""), []);
@@ -53,7 +56,11 @@ test("redirections", () => {
   assert.ok(command);
   assert.deepEqual(values(command.words), ["a", "b"]);
   assert.deepEqual(
-    command.redirects.map(({ stream, kind, target }) => [stream, kind, target ? values([target])[0] : ""]),
+    command.redirects.map(({ stream, kind, target }) => [
+      stream,
+      kind,
+      target ? values([target])[0] : "",
+    ]),
     [
       [0, "read", "in"],
       [1, "write", "out"],
@@ -81,7 +88,9 @@ test("assignments stand in front of the command only", () => {
 
 test("where commands stand in the line", () => {
   const line = "one  a | two 'b c' > f ; three";
-  const texts = parse(line).flatMap((each) => each.commands.map(({ start, end }) => line.slice(start, end)));
+  const texts = parse(line).flatMap((each) =>
+    each.commands.map(({ start, end }) => line.slice(start, end)),
+  );
   assert.deepEqual(texts, ["one  a", "two 'b c' > f", "three"]);
 });
 
@@ -98,7 +107,17 @@ test("what is not of the language says so, and whether more could mend it", () =
   for (const line of ["echo 'a", 'echo "a', "a |", "a &&", "a > ", "a \\", "echo ${HOME"]) {
     assert.equal(problem(line).incomplete, true, line);
   }
-  for (const line of ["| a", "&& a", "a | | b", "a &", "echo $(b)", "echo `b`", "; a", "a > | b", "echo ${}"]) {
+  for (const line of [
+    "| a",
+    "&& a",
+    "a | | b",
+    "a &",
+    "echo $(b)",
+    "echo `b`",
+    "; a",
+    "a > | b",
+    "echo ${}",
+  ]) {
     assert.equal(problem(line).incomplete, false, line);
   }
 });

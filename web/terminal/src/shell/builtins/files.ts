@@ -25,7 +25,8 @@ function lettersOf(context: Context, known: string): { letters: Set<string>; nam
   let open = true;
   for (const word of context.args) {
     if (open && word === "--") open = false;
-    else if (open && /^-[A-Za-z]+$/.test(word)) for (const letter of word.slice(1)) letters.add(letter);
+    else if (open && /^-[A-Za-z]+$/.test(word))
+      for (const letter of word.slice(1)) letters.add(letter);
     else names.push(word);
   }
   for (const letter of letters) {
@@ -46,11 +47,14 @@ const ls: Builtin = {
       const path = resolvePath(session.directory, name);
       const info = await session.holm.files.stat(path);
       const folder = info.kind === "directory";
-      const entries: Listed[] = folder ? await session.holm.files.list(path) : [{ name, kind: info.kind }];
+      const entries: Listed[] = folder
+        ? await session.holm.files.list(path)
+        : [{ name, kind: info.kind }];
       const shown = entries
         .filter((each) => letters.has("a") || !folder || !each.name.startsWith("."))
         .sort((a, b) => (a.name < b.name ? -1 : 1));
-      if (places.length > 1 && folder) await context.print(`${at > 0 ? "\n" : ""}${printable(name)}:`);
+      if (places.length > 1 && folder)
+        await context.print(`${at > 0 ? "\n" : ""}${printable(name)}:`);
       if (letters.has("l")) await long(context, folder ? path : parentOf(path), shown);
       else await short(context, shown, letters.has("1"));
     }
@@ -73,7 +77,9 @@ async function short(context: Context, entries: Listed[], oneEach: boolean): Pro
     await context.print(drawn.join("\n"));
     return;
   }
-  const widths = entries.map((each) => textWidth(printable(each.name)) + (each.kind === "directory" ? 1 : 0));
+  const widths = entries.map(
+    (each) => textWidth(printable(each.name)) + (each.kind === "directory" ? 1 : 0),
+  );
   const width = Math.max(...widths) + 2;
   const columns = Math.max(1, Math.floor(context.session.screen.columns / width));
   const rows = Math.ceil(entries.length / columns);
@@ -100,7 +106,8 @@ async function long(context: Context, directory: string, entries: Listed[]): Pro
   );
   const width = Math.max(0, ...rows.map((row) => row.size.length));
   const lines = rows.map(
-    (row) => `${row.size.padStart(width)}  ${row.date.padEnd(16)}  ${coloured(row.each, context.toScreen)}`,
+    (row) =>
+      `${row.size.padStart(width)}  ${row.date.padEnd(16)}  ${coloured(row.each, context.toScreen)}`,
   );
   if (entries.length > rows.length) lines.push(`… and ${entries.length - rows.length} more`);
   if (lines.length > 0) await context.print(lines.join("\n"));
@@ -118,7 +125,9 @@ const cat: Builtin = {
       return 0;
     }
     for (const name of args) {
-      await context.output.write(await session.holm.files.read(resolvePath(session.directory, name)));
+      await context.output.write(
+        await session.holm.files.read(resolvePath(session.directory, name)),
+      );
     }
     return 0;
   },
@@ -155,7 +164,9 @@ const rm: Builtin = {
       });
       if (!info) continue;
       if (info.kind === "directory" && !letters.has("r") && !letters.has("R")) {
-        throw new UsageProblem(`${name} is a folder; rm -r ${name} removes it with all that is in it`);
+        throw new UsageProblem(
+          `${name} is a folder; rm -r ${name} removes it with all that is in it`,
+        );
       }
       await session.holm.files.remove(path);
     }
@@ -175,7 +186,8 @@ const mv: Builtin = {
   standsIn: true,
   async run(context) {
     const { from, to } = await pairs(context, "mv");
-    for (const each of from) await context.session.holm.files.rename(each, await placeIn(context, each, to));
+    for (const each of from)
+      await context.session.holm.files.rename(each, await placeIn(context, each, to));
     context.session.page.filesChanged();
     return 0;
   },
@@ -190,7 +202,9 @@ const cp: Builtin = {
     for (const each of from) {
       const target = await placeIn(context, each, to);
       if ((await context.session.isDirectory(each)) && !letters.has("r") && !letters.has("R")) {
-        throw new UsageProblem(`${baseName(each)} is a folder; cp -r copies it with all that is in it`);
+        throw new UsageProblem(
+          `${baseName(each)} is a folder; cp -r copies it with all that is in it`,
+        );
       }
       if (target === each || target.startsWith(`${each}/`)) {
         throw new UsageProblem(`${baseName(each)} cannot be copied onto or into itself`);
@@ -202,11 +216,15 @@ const cp: Builtin = {
   },
 };
 
-async function pairs(context: Context, name: string): Promise<{ from: string[]; to: string; letters: Set<string> }> {
+async function pairs(
+  context: Context,
+  name: string,
+): Promise<{ from: string[]; to: string; letters: Set<string> }> {
   const { letters, names } = lettersOf(context, "rRf");
   const paths = names.map((each) => resolvePath(context.session.directory, each));
   const to = paths.pop();
-  if (to === undefined || paths.length === 0) throw new UsageProblem(`${name} wants what and where to: ${name} FROM TO`);
+  if (to === undefined || paths.length === 0)
+    throw new UsageProblem(`${name} wants what and where to: ${name} FROM TO`);
   if (paths.length > 1 && !(await context.session.isDirectory(to))) {
     throw new UsageProblem(`several files go into a folder, and ${to} is none`);
   }
@@ -221,7 +239,8 @@ async function copy(context: Context, from: string, to: string): Promise<void> {
     return;
   }
   await files.makeDirectory(to);
-  for (const entry of await files.list(from)) await copy(context, join(from, entry.name), join(to, entry.name));
+  for (const entry of await files.list(from))
+    await copy(context, join(from, entry.name), join(to, entry.name));
 }
 
 export const fileBuiltins: Record<string, Builtin> = { cat, cp, ls, mkdir, mv, rm };

@@ -16,21 +16,31 @@ const grant: Builtin = {
     if (args.length === 0) {
       const all = session.grants.all();
       if (all.length === 0) await print(NOTHING);
-      for (const { grant: option, program } of all) await print(`${program ?? "every program"}: ${option}`);
+      for (const { grant: option, program } of all)
+        await print(`${program ?? "every program"}: ${option}`);
       return 0;
     }
     const named = args[0]?.startsWith("-") ? undefined : args[0];
     const words = named === undefined ? args : args.slice(1);
-    const { options, taken } = readOptions(words, { directory: session.directory, variable: session.variable });
-    if (taken < words.length) throw new UsageProblem(`${words[taken] ?? ""} is not an option; help run lists them`);
+    const { options, taken } = readOptions(words, {
+      directory: session.directory,
+      variable: session.variable,
+    });
+    if (taken < words.length)
+      throw new UsageProblem(`${words[taken] ?? ""} is not an option; help run lists them`);
     if (options.grants.length === 0) {
-      if (named === undefined) throw new UsageProblem("this grants nothing; help run lists the options that do");
+      if (named === undefined)
+        throw new UsageProblem("this grants nothing; help run lists the options that do");
       const given = mergeGrants(session.grants.of(named));
-      await print(given.length === 0 ? `${named} is granted nothing but this terminal.` : given.join("\n"));
+      await print(
+        given.length === 0 ? `${named} is granted nothing but this terminal.` : given.join("\n"),
+      );
       return 0;
     }
     session.grants.add(options.grants, named);
-    await print(`Granted until the page is closed: ${options.grants.join(" ")} to ${named ?? "every later program"}`);
+    await print(
+      `Granted until the page is closed: ${options.grants.join(" ")} to ${named ?? "every later program"}`,
+    );
     return 0;
   },
 };
@@ -43,7 +53,9 @@ const revoke: Builtin = {
     if (name === "all") {
       session.grants.clear();
     } else if (!session.grants.remove(undefined, name)) {
-      throw new UsageProblem(`${name ?? "every program"} was granted nothing${name === undefined ? "; revoke all takes back what single programs have" : ""}`);
+      throw new UsageProblem(
+        `${name ?? "every program"} was granted nothing${name === undefined ? "; revoke all takes back what single programs have" : ""}`,
+      );
     }
     await print("Taken back. Programs that run already keep what they have until they end.");
     return 0;
@@ -61,7 +73,9 @@ const trace: Builtin = {
       return 0;
     }
     if (word !== "on" && word !== "off" && word !== "next") {
-      throw new UsageProblem("trace on, trace off, or trace next; holm run --trace PROGRAM traces one run");
+      throw new UsageProblem(
+        "trace on, trace off, or trace next; holm run --trace PROGRAM traces one run",
+      );
     }
     state.wanted = word;
     if (word !== "off") session.page.showPanel("trace");

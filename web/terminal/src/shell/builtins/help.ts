@@ -14,7 +14,7 @@ const TITLE = 11;
 
 const GROUPS: readonly (readonly [string, readonly string[]])[] = [
   ["Files", ["ls", "cat", "cp", "mv", "rm", "mkdir", "cd", "pwd", "open"]],
-  ["Programs", ["ps", "kill", "grant", "revoke", "trace", "which"]],
+  ["Running", ["ps", "kill", "grant", "revoke", "trace", "which"]],
   ["System", ["mount", "umount", "df", "sync", "panel"]],
   ["Shell", ["echo", "export", "unset", "set", "history", "clear", "exit"]],
 ];
@@ -27,12 +27,14 @@ const help: Builtin = {
     const bold = (text: string): string => (toScreen ? `${BOLD}${text}${PLAIN}` : text);
     if (topic === "run" || topic === "holm") {
       await print(`${bold("holm run [OPTIONS] PROGRAM [ARGS...]")}\n`);
-      for (const [name, rule] of Object.entries(OPTIONS)) await print(`  ${name.padEnd(18)}  ${rule.help}`);
+      for (const [name, rule] of Object.entries(OPTIONS))
+        await print(`  ${name.padEnd(18)}  ${rule.help}`);
       return 0;
     }
     if (topic !== undefined) {
       const builtin = builtins[topic];
-      if (!builtin) throw new UsageProblem(`there is no command ${topic} in the shell; help lists them`);
+      if (!builtin)
+        throw new UsageProblem(`there is no command ${topic} in the shell; help lists them`);
       await print(`${bold(builtin.usage)}\n${builtin.summary}`);
       return 0;
     }
@@ -44,11 +46,21 @@ const help: Builtin = {
     }
     const width = session.screen.columns;
     const row = (title: string, words: readonly string[]): Promise<void> =>
-      print(`${bold(title.padEnd(TITLE))}${wrapped(words, width - TITLE).join(`\n${" ".repeat(TITLE)}`)}`);
-    await row("Programs", programs.size > 0 ? [...programs].sort() : ["none yet: drop a .wasm file onto the page"]);
+      print(
+        `${bold(title.padEnd(TITLE))}${wrapped(words, width - TITLE).join(`\n${" ".repeat(TITLE)}`)}`,
+      );
+    await row(
+      "Programs",
+      programs.size > 0 ? [...programs].sort() : ["none yet: drop a .wasm file onto the page"],
+    );
     for (const [title, commands] of GROUPS) await row(title, commands);
     await row("Lines", ["a | b", "> >> < 2>", "&& || ;", '"quotes"', "$NAME", "*.txt"]);
-    await row("Keys", ["Tab completes,", "↑ and Ctrl-R search,", "Ctrl-C stops,", "F6 leaves the terminal"]);
+    await row("Keys", [
+      "Tab completes,",
+      "↑ and Ctrl-R search,",
+      "Ctrl-C stops,",
+      "F6 leaves the terminal",
+    ]);
     await print(
       `\nhelp NAME says what a command does, help run what a program can be granted:\n` +
         "it starts with nothing but this terminal.",
@@ -62,7 +74,8 @@ function wrapped(words: readonly string[], width: number): string[] {
   const rows: string[] = [];
   for (const word of words) {
     const last = rows.at(-1);
-    if (last !== undefined && last.length + 2 + word.length < width) rows[rows.length - 1] = `${last}  ${word}`;
+    if (last !== undefined && last.length + 2 + word.length < width)
+      rows[rows.length - 1] = `${last}  ${word}`;
     else rows.push(word);
   }
   return rows;
@@ -72,7 +85,9 @@ const version: Builtin = {
   usage: "version",
   summary: "which Holm this is",
   async run({ session, print }) {
-    await print(`Holm ${__HOLM_VERSION__}, reached by ${session.holm.transport === "shared" ? "shared memory" : "messages (JSPI)"}`);
+    await print(
+      `Holm ${__HOLM_VERSION__}, reached by ${session.holm.transport === "shared" ? "shared memory" : "messages (JSPI)"}`,
+    );
     return 0;
   },
 };

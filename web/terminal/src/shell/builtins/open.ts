@@ -1,11 +1,11 @@
 // `open`: files in the Files panel, and programs and archives from the web.
 
+import { download, progressLine } from "../../page/download.js";
 import type { Builtin, Context } from "../builtins.js";
 import { UsageProblem } from "../options.js";
 import { archiveStem, isArchive, join, resolvePath, safeName } from "../paths.js";
-import { quote } from "../syntax.js";
-import { download, progressLine } from "../../page/download.js";
 import { HOME } from "../session.js";
+import { quote } from "../syntax.js";
 
 const open: Builtin = {
   usage: "open FILE | open URL [ARGS...]",
@@ -15,7 +15,8 @@ const open: Builtin = {
     // What a link brings goes to /tmp: nobody asked for it to stay.
     const linked = args[0] === "--from-link";
     const [what, ...rest] = linked ? args.slice(1) : args;
-    if (what === undefined) throw new UsageProblem("open wants a file, or the address of a program or an archive");
+    if (what === undefined)
+      throw new UsageProblem("open wants a file, or the address of a program or an archive");
     if (linked || /^https?:\/\//i.test(what)) {
       return await openAddress(context, what, rest, linked ? "/tmp" : HOME);
     }

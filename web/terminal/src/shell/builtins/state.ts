@@ -53,7 +53,8 @@ const exportBuiltin: Builtin = {
       session.exported.add(name);
     }
     if (args.length === 0) {
-      for (const [name, value] of Object.entries(session.environment)) await print(`export ${name}=${quote(value)}`);
+      for (const [name, value] of Object.entries(session.environment))
+        await print(`export ${name}=${quote(value)}`);
     }
     return 0;
   },
@@ -85,7 +86,12 @@ const history: Builtin = {
   summary: "the lines typed before",
   async run({ session, args, print }) {
     if (args[0] === "clear") session.history.clear();
-    else await print(session.history.lines.map((line, at) => `${String(at + 1).padStart(4)}  ${line}`).join("\n"));
+    else
+      await print(
+        session.history.lines
+          .map((line, at) => `${String(at + 1).padStart(4)}  ${line}`)
+          .join("\n"),
+      );
     return 0;
   },
 };
@@ -101,7 +107,9 @@ const which: Builtin = {
       const path =
         builtin && builtin.standsIn !== true
           ? undefined
-          : await findProgram(name, session.directory, session.path, (each) => session.isFile(each));
+          : await findProgram(name, session.directory, session.path, (each) =>
+              session.isFile(each),
+            );
       if (path !== undefined) await print(path);
       else if (builtin) await print(`${name} is part of the shell`);
       else missing = 1;
@@ -123,7 +131,9 @@ const exit: Builtin = {
   usage: "exit",
   summary: "what happens when you leave",
   async run({ print }) {
-    await print("The shell lives as long as the page: close the tab to leave. What is in /home stays, where it is on a disk.");
+    await print(
+      "The shell lives as long as the page: close the tab to leave. What is in /home stays, where it is on a disk.",
+    );
     return 0;
   },
 };

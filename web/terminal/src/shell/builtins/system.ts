@@ -29,7 +29,11 @@ function table(rows: readonly string[][]): string {
     for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, cell.length);
   }
   return rows
-    .map((row) => row.map((cell, at) => (at === row.length - 1 ? cell : cell.padEnd(widths[at] ?? 0))).join("  "))
+    .map((row) =>
+      row
+        .map((cell, at) => (at === row.length - 1 ? cell : cell.padEnd(widths[at] ?? 0)))
+        .join("  "),
+    )
     .join("\n");
 }
 
@@ -44,7 +48,9 @@ const ps: Builtin = {
     }
     const rows = processes.map((each) => [
       String(each.pid),
-      each.state === "waiting" && each.waitsIn !== undefined ? `waits in ${each.waitsIn}` : each.state,
+      each.state === "waiting" && each.waitsIn !== undefined
+        ? `waits in ${each.waitsIn}`
+        : each.state,
       formatSize(each.usage.memory),
       `${formatCount(each.usage.calls)} calls`,
       formatSeconds(each.age),
@@ -61,10 +67,16 @@ const kill: Builtin = {
   summary: "end programs",
   run({ session, args }) {
     const [first = ""] = args;
-    const signal = first.startsWith("-") ? SIGNALS[first.slice(1).replace(/^SIG/, "").toUpperCase()] : "SIGTERM";
-    if (!signal) throw new UsageProblem(`there is no signal ${first}; those there are: HUP, INT, QUIT, KILL, TERM`);
+    const signal = first.startsWith("-")
+      ? SIGNALS[first.slice(1).replace(/^SIG/, "").toUpperCase()]
+      : "SIGTERM";
+    if (!signal)
+      throw new UsageProblem(
+        `there is no signal ${first}; those there are: HUP, INT, QUIT, KILL, TERM`,
+      );
     const pids = first.startsWith("-") ? args.slice(1) : args;
-    if (pids.length === 0) throw new UsageProblem("kill wants the number of a process; ps lists them");
+    if (pids.length === 0)
+      throw new UsageProblem("kill wants the number of a process; ps lists them");
     for (const pid of pids) {
       const process = session.processes.get(Number(pid));
       if (!process) throw new UsageProblem(`there is no process ${pid}; ps lists them`);
@@ -84,11 +96,14 @@ const mount: Builtin = {
       await print(table(mounts.map((each) => [each.path, each.access, printable(each.source)])));
       return 0;
     }
-    if (!isArchive(archive)) throw new UsageProblem(`${archive} is not an archive: .tar, .tar.gz, .tgz, .tar.zst or .zip`);
-    const place = at === undefined ? join("/mnt", archiveStem(archive)) : resolvePath(session.directory, at);
+    if (!isArchive(archive))
+      throw new UsageProblem(`${archive} is not an archive: .tar, .tar.gz, .tgz, .tar.zst or .zip`);
+    const place =
+      at === undefined ? join("/mnt", archiveStem(archive)) : resolvePath(session.directory, at);
     const url = /^https?:\/\//.test(archive) ? archive : undefined;
     const source =
-      url ?? new Blob([(await session.holm.files.read(resolvePath(session.directory, archive))).slice()]);
+      url ??
+      new Blob([(await session.holm.files.read(resolvePath(session.directory, archive))).slice()]);
     await session.holm.mount(place, { archive: source });
     session.page.filesChanged();
     await print(`The files of ${printable(archive)} are at ${place}, read-only.`);
@@ -101,7 +116,8 @@ const umount: Builtin = {
   summary: "take a mount away",
   async run({ session, args }) {
     const [path] = args;
-    if (path === undefined) throw new UsageProblem("umount wants the path of a mount; mount lists them");
+    if (path === undefined)
+      throw new UsageProblem("umount wants the path of a mount; mount lists them");
     await session.holm.unmount(resolvePath(session.directory, path));
     session.page.filesChanged();
     return 0;
@@ -119,12 +135,20 @@ const df: Builtin = {
       const inner = new Set(mounts.map((other) => other.path).filter((path) => path !== each.path));
       const sum = { files: 0, bytes: 0 };
       const whole = await count(context, each.path, inner, sum);
-      rows.push([each.path, `${sum.files}${whole ? "" : "+"}`, formatSize(sum.bytes), each.access, printable(each.source)]);
+      rows.push([
+        each.path,
+        `${sum.files}${whole ? "" : "+"}`,
+        formatSize(sum.bytes),
+        each.access,
+        printable(each.source),
+      ]);
     }
     await print(table(rows));
     const estimate = await navigator.storage?.estimate?.().catch(() => undefined);
     if (estimate?.quota !== undefined) {
-      await print(`\nThe browser lets this site keep ${formatSize(estimate.quota)}; ${formatSize(estimate.usage ?? 0)} are used.`);
+      await print(
+        `\nThe browser lets this site keep ${formatSize(estimate.quota)}; ${formatSize(estimate.usage ?? 0)} are used.`,
+      );
     }
     return 0;
   },
@@ -147,7 +171,11 @@ async function count(
       if (!(await count(context, below, inner, sum))) return false;
     } else {
       sum.files += 1;
-      if (entry.kind === "file") sum.bytes += await files.stat(below).then((info) => info.size, () => 0);
+      if (entry.kind === "file")
+        sum.bytes += await files.stat(below).then(
+          (info) => info.size,
+          () => 0,
+        );
     }
   }
   return true;
@@ -167,7 +195,8 @@ const panel: Builtin = {
   summary: "show a panel",
   run({ session, args }) {
     const [name = ""] = args;
-    if (!session.page.showPanel(name)) throw new UsageProblem("the panels are files, processes, trace and help");
+    if (!session.page.showPanel(name))
+      throw new UsageProblem("the panels are files, processes, trace and help");
     return Promise.resolve(0);
   },
 };
