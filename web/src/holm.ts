@@ -103,6 +103,9 @@ class System implements Holm {
   readonly #sources = new Map<number, Source>();
   readonly #given = new Map<number, { resolve: () => void; reject: (error: Error) => void }[]>();
   readonly #processes = new Map<number, RunningProcess>();
+  /** Mounts that wait for their archive. */
+  readonly #tickets = new Map<number, (error: string | null) => void>();
+  #nextTicket = 1;
   readonly #streams: StreamLink = {
     credit: (stream, bytes) => this.#link.tell({ do: "credit", stream, bytes }),
     give: async (stream, bytes) => {
@@ -149,6 +152,9 @@ class System implements Holm {
           waiting.reject(new HolmError("failed", "EPIPE: the program does not read any more"));
         }
         this.#given.delete(event.stream);
+        break;
+      case "mounted":
+        this.#tickets.get(event.ticket)?.(event.error);
         break;
       case "trace":
         this.#processes.get(event.pid)?.traced(new TextDecoder().decode(bytes));
@@ -273,7 +279,26 @@ class System implements Holm {
 
   async mount(path: string, from: MountSource): Promise<void> {
     const { source: of, bytes } = await mountSource(from, this.#options);
-    await this.#link.order({ do: "mount", path, source: of }, bytes === undefined ? {} : { bytes });
+    const ticket = this.#nextTicket;
+    this.#nextTicket += 1;
+    const mounted = new Promise<void>((resolve, reject) => {
+      this.#tickets.set(ticket, (error) =>
+        error === null ? resolve() : reject(new HolmError("mount", error)),
+      );
+    });
+    mounted.catch(() => {});
+    try {
+      const order = { do: "mount", path, source: of, ticket };
+      const answer = await this.#link.order<{ begun?: boolean } | null>(
+        order,
+        bytes === undefined ? {} : { bytes },
+      );
+      if (answer?.begun === true) {
+        await mounted;
+      }
+    } finally {
+      this.#tickets.delete(ticket);
+    }
   }
 
   async unmount(path: string): Promise<void> {

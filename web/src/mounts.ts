@@ -1,8 +1,10 @@
 // From what the page says of a mount to what the kernel is ordered.
 
+import { download } from "./download.js";
 import { HolmError } from "./errors.js";
+import { probeRange } from "./kernel/ranges.js";
 import { hostDirectoriesRefused } from "./node/directory.js";
-import { nodeModule } from "./platform.js";
+import { isNode, nodeModule, packageFile } from "./platform.js";
 import { bytesOfSize } from "./size.js";
 import type { BootOptions, MountSource } from "./types.js";
 
@@ -22,6 +24,9 @@ export async function mountSource(
     const bytes = from.memory === undefined ? COPY_BYTES : bytesOfSize(from.memory);
     return { source: { copy: { of: source, bytes } }, ...rest };
   }
+  if ("archive" in from) {
+    return archive(from.archive, from.lazy ?? true, options);
+  }
   if ("directory" in from) {
     const refused = await hostDirectoriesRefused();
     if (refused !== undefined) {
@@ -37,4 +42,49 @@ export async function mountSource(
 async function realPath(path: string): Promise<string> {
   const { resolve } = await nodeModule<typeof import("node:path")>("path");
   return resolve(path);
+}
+
+/** An archive: whole, or where to get its ranges. */
+async function archive(
+  from: string | URL | Blob | BufferSource,
+  lazy: boolean,
+  options: BootOptions,
+): Promise<{ source: object; bytes?: Uint8Array }> {
+  const whole = (bytes: Uint8Array, name = "archive") => ({ source: { archive: { name } }, bytes });
+  if (from instanceof Blob) {
+    const name = "name" in from ? String(from.name) : undefined;
+    return whole(new Uint8Array(await from.arrayBuffer()), name);
+  }
+  if (from instanceof ArrayBuffer) {
+    return whole(new Uint8Array(from));
+  }
+  if (ArrayBuffer.isView(from)) {
+    return whole(new Uint8Array(from.buffer, from.byteOffset, from.byteLength));
+  }
+  const url = address(from as string | URL);
+  if (url.startsWith("file:")) {
+    return whole((await packageFile(url)) as Uint8Array, url);
+  }
+  let answer: Awaited<ReturnType<typeof probeRange>>;
+  try {
+    answer = lazy ? await probeRange(url) : await fetch(url);
+  } catch (cause) {
+    throw new HolmError("download", `${url} could not be fetched: ${String(cause)}`, {
+      help: "is the address right, and does its server allow other pages to read it (CORS)?",
+      cause,
+    });
+  }
+  if (!(answer instanceof Response)) {
+    return { source: { remote: { url, length: answer.total, tag: answer.tag } } };
+  }
+  if (!answer.ok) {
+    throw new HolmError("download", `${url}: the server answered ${answer.status}`);
+  }
+  return whole(await download(answer, url, options.onProgress), url);
+}
+
+/** The absolute form of an address; a path, in Node. */
+function address(from: string | URL): string {
+  const base = isNode ? `file://${process.cwd()}/` : globalThis.location?.href;
+  return new URL(from, base).href;
 }

@@ -34,6 +34,8 @@ export type FromKernel =
 export type KernelEvent =
   | { on: "output" | "closed" | "taken" | "broken"; stream: number }
   | { on: "trace"; pid: number }
+  | { on: "mounted"; ticket: number; error: string | null }
+  | { on: "fetch"; ticket: number; url: string; offset: number; length: number }
   | ({ on: "ended"; pid: number; task: number; computing: boolean; usage: Usage } & Pick<
       Exit,
       "code" | "signal" | "refusals"

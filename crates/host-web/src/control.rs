@@ -17,6 +17,25 @@ pub enum Order {
         path: String,
         /// What.
         source: Source,
+        /// By which [`Event::Mounted`](crate::event::Event::Mounted) tells of an archive's.
+        #[serde(default)]
+        ticket: u32,
+    },
+    /// Brings the bytes behind the order, which were needed.
+    Fetched {
+        /// The event's.
+        ticket: u32,
+        /// Bytes of the whole archive.
+        length: u64,
+        /// Its entity tag.
+        tag: Option<String>,
+    },
+    /// Says that bytes which were needed cannot be had.
+    NotFetched {
+        /// The event's.
+        ticket: u32,
+        /// Why.
+        why: String,
     },
     /// Takes a mount out of the system; processes that were given it keep it.
     Unmount {
@@ -106,6 +125,20 @@ pub enum Source {
     Memory {
         /// Its quota.
         bytes: u64,
+    },
+    /// The files of the archive behind the order.
+    Archive {
+        /// What it is called.
+        name: String,
+    },
+    /// The files of an archive that is fetched by range.
+    Remote {
+        /// Where it is.
+        url: String,
+        /// Its bytes.
+        length: u64,
+        /// Its entity tag.
+        tag: Option<String>,
     },
     /// A directory of the host, in Node.
     Directory {
@@ -302,6 +335,11 @@ pub enum Answer {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum Reply {
+    /// It is begun; an event tells when it is done.
+    Begun {
+        /// True.
+        begun: bool,
+    },
     /// Nothing but that it was done.
     Done(()),
     /// Of [`Order::Spawn`].

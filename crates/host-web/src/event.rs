@@ -30,6 +30,25 @@ pub enum Event {
     },
     /// A process has ended.
     Ended(Ended),
+    /// A mount that had to wait is there, or cannot be.
+    Mounted {
+        /// The ticket of its order.
+        ticket: u32,
+        /// Why it cannot be.
+        error: Option<String>,
+    },
+    /// Bytes of an archive are needed; [`Order::Fetched`](crate::control::Order::Fetched)
+    /// answers.
+    Fetch {
+        /// By which it is answered.
+        ticket: u32,
+        /// The archive.
+        url: String,
+        /// Offset of the first byte.
+        offset: u64,
+        /// How many.
+        length: usize,
+    },
     /// Lines of a process's trace follow, each with its newline.
     Trace {
         /// The process.
@@ -58,7 +77,7 @@ pub struct Ended {
 }
 
 /// Who is told.
-pub trait Outside: std::fmt::Debug + Send {
+pub trait Outside: std::fmt::Debug + Send + Sync {
     /// Passes an event on, with the bytes that belong to it.
     fn tell(&self, event: &Event, bytes: &[u8]);
 }

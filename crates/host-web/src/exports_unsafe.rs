@@ -99,7 +99,7 @@ pub(crate) extern "C" fn holm_boot(seeded: u32, seed: u64) -> u32 {
             entropy: Arc::new(WebEntropy),
         }
     };
-    let machine = Machine::boot(ports, seeded != 0, Box::new(Worker));
+    let machine = Machine::boot(ports, seeded != 0, Arc::new(Worker));
     with(|state| {
         state.machine = machine.ok();
         u32::from(state.machine.is_some())

@@ -73,6 +73,7 @@ pub(crate) fn hold(
             source => {
                 let what = match source {
                     LockedSource::Archive { .. } => "an archive",
+                    LockedSource::Disk { .. } => "a disk",
                     _ => "this",
                 };
                 return Err(cannot(

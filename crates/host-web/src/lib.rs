@@ -11,6 +11,7 @@
 
 #![deny(missing_docs)]
 
+mod archives;
 pub mod control;
 pub mod event;
 #[cfg(target_arch = "wasm32")]

@@ -13,6 +13,7 @@ use holm_explain::trace::{Format, Tracer};
 use holm_kernel::{Authority, Interrupt, Kernel, Options, Ports, Process, Task};
 use holm_wasi_p1::{FUNCTIONS, call_by_index};
 
+use crate::archives::Archives;
 use crate::control::ProcessUsage;
 use crate::event::{Ended, Event, Outside};
 use crate::mounts::{Mounts, absolute};
@@ -77,17 +78,28 @@ impl TraceLines {
 pub struct Machine {
     kernel: Arc<Kernel>,
     authority: Authority,
-    outside: Box<dyn Outside>,
+    outside: Arc<dyn Outside>,
     ready: Arc<ReadyQueue>,
     guests: BTreeMap<u32, Guest>,
     next_guest: u32,
     streams: Streams,
     terminals: Terminals,
+    archives: Archives<MountPlan>,
     mounts: Mounts,
     /// The task by which the page looks at the files.
     files: Option<u32>,
     reply: Reply,
     seeded: bool,
+}
+
+/// What is to be done with an archive once it is open.
+#[derive(Debug)]
+struct MountPlan {
+    ticket: u32,
+    path: String,
+    source: String,
+    /// Bytes of changes that a copy of it keeps, when a copy is wanted.
+    copies: Vec<u64>,
 }
 
 /// Ends what computes: the machine is told, and tells the page.
@@ -109,7 +121,7 @@ impl Machine {
     pub fn boot(
         ports: Ports,
         seeded: bool,
-        outside: Box<dyn Outside>,
+        outside: Arc<dyn Outside>,
     ) -> Result<Machine, holm_abi::Errno> {
         let options = Options {
             sorted_directories: seeded,
@@ -124,6 +136,7 @@ impl Machine {
             next_guest: 1,
             streams: Streams::default(),
             terminals: Terminals::default(),
+            archives: Archives::default(),
             mounts: Mounts::default(),
             files: None,
             reply: Reply::default(),
@@ -200,6 +213,11 @@ impl Machine {
                         }
                     }
                     Token::Stream(number) => self.streams.turn(number, &*self.outside),
+                    Token::Archive(number) => {
+                        if let Some((plan, opened)) = self.archives.turn(number) {
+                            self.mount_opened(plan, opened);
+                        }
+                    }
                     Token::Terminal(number) => self.terminals.turn(number),
                     Token::Killed(number) => {
                         let waits = self

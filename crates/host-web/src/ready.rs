@@ -12,6 +12,8 @@ pub(crate) enum Token {
     Task(u32),
     /// A stream between a process and the page.
     Stream(u32),
+    /// An archive that is being opened.
+    Archive(u32),
     /// A terminal into which more can be typed.
     Terminal(u32),
     /// A process that was killed.

@@ -7,10 +7,11 @@
 
 import { hostDirectoryImports } from "../node/directory.js";
 import { workerScope } from "../platform.js";
-import { AWAKE, type FromKernel, type ToKernel } from "../protocol.js";
+import { AWAKE, type FromKernel, type KernelEvent, type ToKernel } from "../protocol.js";
 import { SystemFiles } from "./files.js";
 import { type MessageGuest, SharedGuest } from "./guests.js";
 import { CALLED, GONE, KernelModule, READY } from "./module.js";
+import { fetchRange } from "./ranges.js";
 
 /** Milliseconds of looking at the channels after the last call. */
 const SPIN_MS = 0.05;
@@ -53,8 +54,13 @@ function receive(message: ToKernel): void {
     const { start } = message;
     kernel = new KernelModule(
       start.kernel,
-      (event, bytes) =>
-        scope.post({ event, bytes }, bytes.length > 0 ? [bytes.buffer as ArrayBuffer] : []),
+      (event, bytes) => {
+        if (event.on === "fetch") {
+          void bring(event);
+        } else {
+          scope.post({ event, bytes }, bytes.length > 0 ? [bytes.buffer as ArrayBuffer] : []);
+        }
+      },
       start.seed,
       hostImports,
     );
@@ -254,6 +260,26 @@ function work(): void {
       turn(kernel);
     }
     schedule(kernel);
+  } catch (error) {
+    fail(error);
+  }
+}
+
+/** Brings bytes of an archive that the kernel needs. */
+async function bring(wanted: Extract<KernelEvent, { on: "fetch" }>): Promise<void> {
+  const { ticket } = wanted;
+  let order: object;
+  let bytes: Uint8Array | undefined;
+  try {
+    const range = await fetchRange(wanted.url, wanted.offset, wanted.length);
+    order = { do: "fetched", ticket, length: range.total, tag: range.tag };
+    bytes = range.bytes;
+  } catch (error) {
+    order = { do: "not-fetched", ticket, why: error instanceof Error ? error.message : "" };
+  }
+  try {
+    kernel?.order(order, bytes);
+    work();
   } catch (error) {
     fail(error);
   }

@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use holm_abi::{ExitStatus, Pid, Signal};
 use holm_explain::trace::Format;
+use holm_kernel::vfs::ranges::SourceVersion;
 use holm_kernel::vfs::{Directory, Stream};
-use holm_kernel::{Access, ProcessSpec, StandardStreams, pipe};
+use holm_kernel::{Access, MountError, ProcessSpec, StandardStreams, pipe};
 
-use super::{CANNOT_START, Machine, TraceLines, function_name, usage};
+use super::{CANNOT_START, Machine, MountPlan, TraceLines, function_name, usage};
 use crate::control::{
     Answer, End, Files, Local, MountInfo, Order, ProcessInfo, Refusal, Reply, Source, Spawn,
     Spawned, Stdio, Terminal, TraceFormat,
 };
+use crate::archives::Opened;
+use crate::event::Event;
 use crate::grants;
 use crate::mounts::{SystemMount, absolute, copy, memory};
 use crate::streams::From;
@@ -39,7 +42,20 @@ impl Machine {
 
     fn carry_out(&mut self, order: Order, bytes: Vec<u8>) -> Result<Reply, Refusal> {
         match order {
-            Order::Mount { path, source } => self.mount(&path, source)?,
+            Order::Mount {
+                path,
+                source,
+                ticket,
+            } => return self.mount(&path, source, ticket, bytes),
+            Order::Fetched {
+                ticket,
+                length,
+                tag,
+            } => {
+                let version = SourceVersion { length, tag };
+                self.archives.fetched(ticket, Ok((&bytes, &version)));
+            }
+            Order::NotFetched { ticket, why } => self.archives.fetched(ticket, Err(&why)),
             Order::Unmount { path } => {
                 if !self.mounts.remove(&absolute(&path)) {
                     return Err(Refusal::new(
@@ -90,41 +106,96 @@ impl Machine {
         Ok(Reply::Done(()))
     }
 
-    fn mount(&mut self, path: &str, source: Source) -> Result<(), Refusal> {
-        let (directory, access, source) = self.open(source)?;
-        self.mounts
-            .add(SystemMount {
-                path: absolute(path),
-                directory,
-                access,
-                source,
-            })
-            .map_err(|error| Refusal::new("mount", error))
-    }
-
-    fn open(&mut self, source: Source) -> Result<(Arc<dyn Directory>, Access, String), Refusal> {
+    /// Mounts a source; an archive is there only once it was listed, which an event tells.
+    fn mount(
+        &mut self,
+        path: &str,
+        source: Source,
+        ticket: u32,
+        bytes: Vec<u8>,
+    ) -> Result<Reply, Refusal> {
+        let mut copies = Vec::new();
+        let mut innermost = source;
+        while let Source::Copy { of, bytes } = innermost {
+            copies.push(bytes);
+            innermost = *of;
+        }
+        let plan = |source: &str| MountPlan {
+            ticket,
+            path: absolute(path),
+            source: source.to_owned(),
+            copies: copies.clone(),
+        };
+        let refused = |message: String| Refusal::new("mount", message);
         let clock = self.kernel.clock();
-        Ok(match source {
-            Source::Memory { bytes } => {
-                (memory(clock, bytes), Access::ReadWrite, "memory".to_owned())
+        let (plan, directory, access) = match innermost {
+            Source::Archive { name } => {
+                self.archives
+                    .open_bytes(&self.ready, bytes, plan(&name))
+                    .map_err(refused)?;
+                return Ok(Reply::Begun { begun: true });
+            }
+            Source::Remote { url, length, tag } => {
+                let version = SourceVersion { length, tag };
+                let plan = plan(&url);
+                self.archives
+                    .open_remote(&self.ready, &self.outside, url, version, plan)
+                    .map_err(refused)?;
+                return Ok(Reply::Begun { begun: true });
             }
             Source::Directory { path, read_only } => {
-                let directory =
-                    host_directory(&path).map_err(|message| Refusal::new("mount", message))?;
                 let access = if read_only {
                     Access::ReadOnly
                 } else {
                     Access::ReadWrite
                 };
-                (directory, access, path)
+                let directory = host_directory(&path).map_err(refused)?;
+                (plan(&path), directory, access)
             }
-            Source::Copy { of, bytes } => {
-                let (lower, _, source) = self.open(*of)?;
-                let clock = self.kernel.clock();
-                let source = format!("{source} (a copy)");
-                (copy(clock, lower, bytes), Access::ReadWrite, source)
-            }
-        })
+            Source::Memory { bytes } => (plan("memory"), memory(clock, bytes), Access::ReadWrite),
+            Source::Copy { .. } => return Err(refused("a copy of a copy".to_owned())),
+        };
+        self.mount_directory(plan, directory, access)
+            .map_err(|error| Refusal::new("mount", error))?;
+        Ok(Reply::Done(()))
+    }
+
+    /// An archive was opened, or cannot be.
+    pub(super) fn mount_opened(
+        &mut self,
+        plan: MountPlan,
+        opened: Opened,
+    ) {
+        let ticket = plan.ticket;
+        let source = plan.source.clone();
+        let mounted = opened
+            .map_err(|error| format!("{source}: {error}"))
+            .and_then(|directory| {
+                self.mount_directory(plan, directory, Access::ReadOnly)
+                    .map_err(|error| error.to_string())
+            });
+        let error = mounted.err();
+        self.outside.tell(&Event::Mounted { ticket, error }, &[]);
+    }
+
+    fn mount_directory(
+        &mut self,
+        plan: MountPlan,
+        directory: Arc<dyn Directory>,
+        access: Access,
+    ) -> Result<(), MountError> {
+        let mut mount = SystemMount {
+            path: plan.path,
+            directory,
+            access,
+            source: plan.source,
+        };
+        for bytes in plan.copies.into_iter().rev() {
+            mount.directory = copy(self.kernel.clock(), mount.directory, bytes);
+            mount.access = Access::ReadWrite;
+            mount.source.push_str(" (a copy)");
+        }
+        self.mounts.add(mount)
     }
 
     fn list_mounts(&self) -> Vec<MountInfo> {
