@@ -79,7 +79,7 @@ for (const host of hosts) {
     console.log(line);
   }
   failures += counts.failed;
-  if (counts.passed + counts.failed === 0) {
+  if (counts.passed + counts.failed + counts.leftOut === 0) {
     console.log("  FAILED no case ran");
     failures += 1;
   }
