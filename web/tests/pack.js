@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
 import { openPage, startBrowser } from "./hosts.js";
@@ -11,7 +11,7 @@ import { serve } from "./server.js";
 
 const { values } = parseArgs({ options: { target: { type: "string" } } });
 const web = fileURLToPath(new URL("..", import.meta.url));
-const target = values.target ?? join(web, "../target");
+const target = resolve(values.target ?? join(web, "../target"));
 const scratch = join(target, "web/pack");
 const VITE = "vite@8";
 /** What the page of the README shows. */
@@ -190,7 +190,10 @@ await check("scripts in Node", async () => {
   assert.equal(await inNode(node, "talk.mjs"), "hello\nended with 0\n");
 });
 await check("npx holm run", async () => {
-  const { stdout, stderr } = await run("npx", ["holm", "run", "hello.wasm"], { cwd: node });
+  const { stdout, stderr } = await run("npx", ["holm", "run", "hello.wasm"], {
+    cwd: node,
+    env: { ...process.env, NPM_CONFIG_LOGLEVEL: "error" },
+  });
   assert.deepEqual({ stdout, stderr }, { stdout: "Hello from Rust!\n", stderr: "" });
 });
 await check("types", async () => {

@@ -3,7 +3,7 @@
 // A line for each host, and each failure named. `cargo xtask web test` builds what this needs.
 
 import { readdir } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { chooseHosts, runHost } from "./hosts.js";
@@ -19,7 +19,7 @@ const { values } = parseArgs({
   },
 });
 const here = fileURLToPath(new URL(".", import.meta.url));
-const target = values.target ?? join(here, "../../target");
+const target = resolve(values.target ?? join(here, "../../target"));
 const hosts = chooseHosts(values.host);
 const names = (await readdir(join(here, "cases"))).filter((name) => name.endsWith(".js")).sort();
 const files = names
