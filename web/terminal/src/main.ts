@@ -97,10 +97,11 @@ function start({ holm, storage }: Booted): void {
   );
   const started = new Shell(session);
   shell = started;
-  const run = (path: string): void => {
-    if (started.submit(quote(path))) view.focus();
+  const runLine = (line: string): void => {
+    if (started.submit(line)) view.focus();
     else notices.show("Another program has the terminal: end it first, with Ctrl-C.");
   };
+  const run = (path: string): void => runLine(quote(path));
   const adder = new Adder(session, notices, run, failed);
   const files: FilesPanel = new FilesPanel(holm, {
     runProgram: run,
@@ -111,7 +112,7 @@ function start({ holm, storage }: Booted): void {
     files,
     new ProcessesPanel(session),
     tracePanel(log),
-    new HelpPanel(holm, storage, appearance),
+    new HelpPanel(holm, storage, appearance, runLine),
   ]) {
     layout.add(panel);
   }

@@ -243,6 +243,22 @@ test("CPython runs as a program, and as a REPL that is typed into", {
   }
 });
 
+onPage(
+  "what cannot be downloaded is explained",
+  { expected: [/blocked by CORS|ERR_FAILED|404|ERR_BLOCKED/, /not loaded: /] },
+  async (page) => {
+    assert.match(
+      await page.run(`open ${plain.address}/x.wasm`),
+      /cannot be reached, or does not let other sites[\s\S]*CORS/,
+    );
+    assert.match(await page.run(`open ${isolated.address}/nosuch.wasm`), /answers 404/);
+    assert.match(
+      await page.run(`open ${isolated.address}/index.html`),
+      /neither a WebAssembly program nor an archive/,
+    );
+  },
+);
+
 onPage("without isolation the other transport carries it", { server: "plain" }, async (page) => {
   assert.equal(await page.run("hello | cat"), "Hello from Rust!");
   assert.match(await page.run("version"), /JSPI/);

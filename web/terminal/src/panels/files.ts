@@ -142,7 +142,7 @@ export class FilesPanel implements Panel {
       this.#actions.replaceChildren(
         element("p", {
           class: "quiet",
-          text: "Drop a .wasm, an archive or a folder anywhere on this page.",
+          text: "Drop a .wasm, an archive or a folder anywhere on this page, or add files above.",
         }),
       );
       return;

@@ -26,7 +26,13 @@ export class HelpPanel implements Panel {
   readonly icon = "help";
   readonly body: HTMLElement;
 
-  constructor(holm: Holm, storage: StorageState, appearance: Appearance) {
+  /** `run` types a line into the terminal, and enters it. */
+  constructor(
+    holm: Holm,
+    storage: StorageState,
+    appearance: Appearance,
+    run: (line: string) => void,
+  ) {
     this.body = element(
       "div",
       { class: "help" },
@@ -42,7 +48,7 @@ export class HelpPanel implements Panel {
           "offers the line that grants it. The kernel runs in a worker of this page; nothing that you " +
           "type or drop here leaves your computer.",
       }),
-      section("Try", examples()),
+      section("Try", examples(run)),
       section("This page", facts(holm, storage)),
       section("Keys", keys()),
       section("Settings", settings(appearance)),
@@ -62,16 +68,31 @@ function section(title: string, content: HTMLElement): HTMLElement {
   return element("section", {}, element("h3", { text: title }), content);
 }
 
-function examples(): HTMLElement {
+function examples(run: (line: string) => void): HTMLElement {
   const rows: readonly (readonly [string, string])[] = [
     ["hello", "a program of /bin"],
     ["cat welcome.txt", "is refused, and says what would allow it"],
     ["holm run --dir /home:ro cat /home/welcome.txt", "with that grant"],
     ["trace next; hello", "its system calls, in the Trace panel"],
     ["compute | cat > result.txt", "pipes and files"],
-    ["open https://…/python.wasm", "a program from the web"],
+    ["trap stack", "a crash, and where it happened"],
   ];
-  return list(rows.map(([line, words]) => [element("code", { text: line }), words]));
+  return element(
+    "ul",
+    { class: "examples" },
+    ...rows.map(([line, words]) =>
+      element(
+        "li",
+        {},
+        element(
+          "button",
+          { attributes: { type: "button" }, on: { click: () => run(line) } },
+          element("code", { text: line }),
+          element("span", { class: "quiet", text: words }),
+        ),
+      ),
+    ),
+  );
 }
 
 function facts(holm: Holm, storage: StorageState): HTMLElement {

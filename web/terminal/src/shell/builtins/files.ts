@@ -3,7 +3,7 @@
 import type { Builtin, Context } from "../builtins.js";
 import { formatDate, formatSize } from "../format.js";
 import { UsageProblem } from "../options.js";
-import { baseName, join, parentOf, resolvePath } from "../paths.js";
+import { baseName, join, resolvePath } from "../paths.js";
 import { pump } from "../streams.js";
 import { printable, textWidth } from "../width.js";
 
@@ -43,20 +43,27 @@ const ls: Builtin = {
     const { letters, names } = lettersOf(context, "al1hF");
     const { session } = context;
     const places = names.length === 0 ? ["."] : names;
-    for (const [at, name] of places.entries()) {
+    const list = (directory: string, entries: Listed[]): Promise<void> =>
+      letters.has("l")
+        ? long(context, directory, entries)
+        : short(context, entries, letters.has("1"));
+    const folders: { name: string; path: string }[] = [];
+    const files: Listed[] = [];
+    for (const name of places) {
       const path = resolvePath(session.directory, name);
-      const info = await session.holm.files.stat(path);
-      const folder = info.kind === "directory";
-      const entries: Listed[] = folder
-        ? await session.holm.files.list(path)
-        : [{ name, kind: info.kind }];
+      const { kind } = await session.holm.files.stat(path);
+      if (kind === "directory") folders.push({ name, path });
+      else files.push({ name, kind });
+    }
+    await list(session.directory, files);
+    for (const [at, { name, path }] of folders.entries()) {
+      const entries: Listed[] = await session.holm.files.list(path);
       const shown = entries
-        .filter((each) => letters.has("a") || !folder || !each.name.startsWith("."))
+        .filter((each) => letters.has("a") || !each.name.startsWith("."))
         .sort((a, b) => (a.name < b.name ? -1 : 1));
-      if (places.length > 1 && folder)
-        await context.print(`${at > 0 ? "\n" : ""}${printable(name)}:`);
-      if (letters.has("l")) await long(context, folder ? path : parentOf(path), shown);
-      else await short(context, shown, letters.has("1"));
+      const gap = at > 0 || files.length > 0 ? "\n" : "";
+      if (places.length > 1) await context.print(`${gap}${printable(name)}:`);
+      await list(path, shown);
     }
     return 0;
   },
