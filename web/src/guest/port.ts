@@ -4,27 +4,30 @@ import { REQUEST_MAX } from "../generated/p1.js";
 import type { Encoder } from "./encoder.js";
 import { Replies } from "./reply.js";
 
+/** Bytes up to which copying costs less than handing a buffer over. */
+const COPIED = 16384;
+
 /** The guest's end of a message port. */
 export class PortChannel {
   readonly #port: MessagePort;
   readonly #replies: Replies;
-  readonly #request = new ArrayBuffer(REQUEST_MAX);
-  #answer: ((reply: ArrayBuffer) => void) | undefined;
+  readonly #request = new Uint8Array(REQUEST_MAX);
+  #resolve: (answer: number) => void = () => {};
 
   constructor(port: MessagePort, encoder: Encoder) {
     this.#port = port;
     this.#replies = new Replies(encoder.guest);
-    encoder.target(this.#request, 0, REQUEST_MAX);
-    port.onmessage = (message: MessageEvent<ArrayBuffer>) => this.#answer?.(message.data);
+    encoder.target(this.#request.buffer, 0, REQUEST_MAX);
+    port.onmessage = (message: MessageEvent<Uint8Array>) =>
+      this.#resolve(this.#replies.apply(message.data.buffer, 0));
   }
 
   /** Makes the call that the encoder wrote; answers its errno, or LEAVE. */
-  async call(task: number, length: number): Promise<number> {
-    const request = this.#request.slice(0, length);
-    const reply = await new Promise<ArrayBuffer>((resolve) => {
-      this.#answer = resolve;
-      this.#port.postMessage({ task, request }, [request]);
+  call(length: number): Promise<number> {
+    return new Promise((resolve) => {
+      this.#resolve = resolve;
+      const request = this.#request.slice(0, length);
+      this.#port.postMessage(request, length > COPIED ? [request.buffer] : []);
     });
-    return this.#replies.apply(reply, 0);
   }
 }

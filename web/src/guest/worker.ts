@@ -53,7 +53,7 @@ async function run(message: Run): Promise<GuestEnd> {
     enter = (entry) => entry();
   } else {
     const messages = channel;
-    imports = suspendingImports(encoder, (length) => messages.call(task, length), local);
+    imports = suspendingImports(encoder, (length) => messages.call(length), local);
     enter = (entry) => WebAssembly.promising(entry)();
   }
   forgetLeaving();

@@ -16,11 +16,14 @@ export const CHANNEL_BYTES = (1 << 20) + (1 << 15);
 
 /** A worker whose calls come as messages. */
 export interface MessageGuest {
-  port: MessagePort;
+  readonly port: MessagePort;
+  /** The task that it runs. */
+  task: number;
 }
 
 /** A worker whose calls come through shared memory. */
 export class SharedGuest {
+  readonly number: number;
   readonly port: MessagePort;
   readonly words: Int32Array;
   readonly bytes: Uint8Array;
@@ -28,7 +31,8 @@ export class SharedGuest {
   #rest: Uint8Array | undefined;
   #waiting = false;
 
-  constructor(port: MessagePort, channel: SharedArrayBuffer) {
+  constructor(number: number, port: MessagePort, channel: SharedArrayBuffer) {
+    this.number = number;
     this.port = port;
     this.words = new Int32Array(channel, 0, CHANNEL_HEADER >> 2);
     this.bytes = new Uint8Array(channel, CHANNEL_HEADER);

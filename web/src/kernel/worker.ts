@@ -5,6 +5,7 @@
 // the bell that it sleeps, and the next call comes with a message. Between slices of work it
 // goes through its event loop, so that the page, timers and downloads are heard.
 
+import { REQUEST_MAX } from "../generated/p1.js";
 import { hostDirectoryImports } from "../node/directory.js";
 import { workerScope } from "../platform.js";
 import { AWAKE, type FromKernel, type KernelEvent, type ToKernel } from "../protocol.js";
@@ -106,6 +107,10 @@ function receive(message: ToKernel): void {
       const task = (answer.ok as { task?: number } | null)?.task;
       if (task !== undefined && message.worker !== undefined) {
         tasks.set(task, message.worker);
+        const worker = workers.get(message.worker);
+        if (worker !== undefined && !(worker instanceof SharedGuest)) {
+          worker.task = task;
+        }
       }
       const kind = (message.order as { do: string }).do;
       if (kind === "mount" || kind === "unmount") {
@@ -121,9 +126,9 @@ function receive(message: ToKernel): void {
 
 function attach(number: number, port: MessagePort, channel: SharedArrayBuffer | undefined): void {
   if (channel === undefined) {
-    workers.set(number, { port });
+    workers.set(number, { port, task: 0 });
   } else {
-    const guest = new SharedGuest(port, channel);
+    const guest = new SharedGuest(number, port, channel);
     workers.set(number, guest);
     shared.push(guest);
   }
@@ -137,47 +142,73 @@ function attach(number: number, port: MessagePort, channel: SharedArrayBuffer | 
 }
 
 /** What a guest's worker says: a call, the end of its guest, or that there is one to look for. */
-function hear(worker: number, data: unknown): void {
+function hear(number: number, data: unknown): void {
   if (kernel === undefined) {
     return;
   }
-  if (typeof data === "object" && data !== null) {
-    const { task, request, ended } = data as {
-      task: number;
-      request?: ArrayBuffer;
-      ended?: "returned" | "left" | "trapped" | "failed";
-    };
-    if (ended !== undefined) {
-      const how = { returned: "returned", left: "returned", trapped: "trapped", failed: "lost" };
-      kernel.order({ do: "end", task, how: how[ended] });
-      tasks.delete(task);
-    } else if (request !== undefined && tasks.get(task) === worker) {
-      const bytes = new Uint8Array(request);
-      kernel.bytes.set(bytes, kernel.request);
-      const called = kernel.call(task, bytes.length);
-      if ((called & ~READY) === CALLED) {
-        answer(task);
-      }
+  if (data instanceof Uint8Array) {
+    const worker = workers.get(number);
+    if (worker !== undefined && !(worker instanceof SharedGuest)) {
+      ask(kernel, worker, data);
     }
+  } else if (typeof data === "object" && data !== null) {
+    const { task, ended } = data as { task: number; ended: keyof typeof ENDS };
+    kernel.order({ do: "end", task, how: ENDS[ended] ?? "lost" });
+    tasks.delete(task);
+    work();
+  } else {
+    work();
   }
-  work();
+}
+
+/** How a guest was left, as the kernel calls it. */
+const ENDS = { returned: "returned", left: "returned", trapped: "trapped", failed: "lost" };
+
+/** Makes the call that came as a message. */
+function ask(kernel: KernelModule, worker: MessageGuest, request: Uint8Array): void {
+  const { task } = worker;
+  if (request.length > REQUEST_MAX) {
+    kernel.order({ do: "end", task, how: "lost" });
+    worker.port.postMessage(LEFT);
+    return;
+  }
+  kernel.bytes.set(request, kernel.request);
+  const called = kernel.call(task, request.length);
+  switch (called & ~READY) {
+    case CALLED:
+      reply(kernel, worker);
+      break;
+    case GONE:
+      worker.port.postMessage(LEFT);
+      break;
+    default:
+      break;
+  }
+  // Most calls answer at once, and change nothing that a timer waits for.
+  if (called !== CALLED) {
+    work();
+  }
+}
+
+/** Bytes up to which copying costs less than handing a buffer over. */
+const COPIED = 16384;
+
+function reply(kernel: KernelModule, worker: MessageGuest): void {
+  const at = kernel.outputAt;
+  const bytes = kernel.bytes.slice(at, at + kernel.outputLength);
+  worker.port.postMessage(bytes, bytes.length > COPIED ? [bytes.buffer] : []);
 }
 
 /** Gives a task the reply that the kernel has for it. */
 function answer(task: number): void {
-  if (kernel === undefined) {
-    return;
-  }
-  if (files?.answers(task) === true) {
+  if (kernel === undefined || files?.answers(task) === true) {
     return;
   }
   const worker = workers.get(tasks.get(task) ?? 0);
   if (worker instanceof SharedGuest) {
     worker.answer(kernel.bytes, kernel.outputAt, kernel.outputLength);
   } else if (worker !== undefined) {
-    const at = kernel.outputAt;
-    const reply = kernel.bytes.slice(at, at + kernel.outputLength).buffer;
-    worker.port.postMessage(reply, [reply]);
+    reply(kernel, worker);
   }
 }
 
@@ -192,6 +223,11 @@ function serve(kernel: KernelModule): boolean {
     const { task, length } = guest;
     if (length === 0) {
       guest.answerRest();
+      continue;
+    }
+    if (length > REQUEST_MAX || tasks.get(task) !== guest.number) {
+      // No guest's side of ours: it is left alone from here on.
+      guest.answer(LEFT, 0, LEFT.length);
       continue;
     }
     kernel.bytes.set(guest.bytes.subarray(0, length), kernel.request);
