@@ -1,22 +1,35 @@
 """Tells the runner of WebAssembly/wasi-testsuite how to run a test under Holm.
 
-The environment variable HOLM names the binary, with options if need be.
+The environment variable HOLM names the binary, with options if need be. With HOLM_BRIDGE, the socket of a bridge to
+another host, the test runs there; HOLM_HOST is that host's name, and HOLM_DIRECTORIES, when it is set, says that it uses
+directories of this machine in place.
 """
 
 import os
 import shlex
 import subprocess
+import sys
+from pathlib import Path
 
 HOLM = shlex.split(os.getenv("HOLM", "holm"), posix=os.name != "nt")
+BRIDGE = os.getenv("HOLM_BRIDGE")
+CLIENT = str(Path(__file__).with_name("client.py"))
 
 
 def get_name():
-    return "holm"
+    return f"holm-{os.environ['HOLM_HOST']}" if BRIDGE else "holm"
 
 
 def get_version():
+    if BRIDGE:
+        return os.environ["HOLM_VERSION"]
     result = subprocess.run(HOLM[:1] + ["--version"], encoding="UTF-8", capture_output=True, check=True)
     return result.stdout.split()[-1]
+
+
+def get_timeout_seconds():
+    # A browser on a busy machine; a test that hangs still ends.
+    return 60.0 if BRIDGE else 5.0
 
 
 def get_wasi_versions():
@@ -29,9 +42,12 @@ def get_wasi_worlds():
 
 def compute_argv(test_path, args_env_root, proposals, wasi_world, wasi_version):
     args, env, root = args_env_root
-    argv = HOLM + ["run"]
-    for name, value in env.items():
-        argv += ["--env", f"{name}={value}"]
-    if root:
-        argv += ["--dir", f"{root}::/"]
-    return argv + [str(test_path)] + list(args)
+    environment = [word for name, value in env.items() for word in ("--env", f"{name}={value}")]
+    if BRIDGE:
+        directory = ["--dir", str(root)] if root else []
+        in_place = ["--native"] if os.getenv("HOLM_DIRECTORIES") else []
+        head = [sys.executable, CLIENT, BRIDGE] + environment + directory + in_place
+    else:
+        directory = ["--dir", f"{root}::/"] if root else []
+        head = HOLM + ["run"] + environment + directory
+    return head + [str(test_path)] + list(args)

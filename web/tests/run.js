@@ -32,6 +32,9 @@ const folders = {
   "/guests/": join(target, "guests"),
   "/table/": join(here, "../../tests"),
   "/recorded.json": await record(target),
+  "/kernel_suite.wasm": join(target, "wasm32-unknown-unknown/debug/examples/kernel_suite.wasm"),
+  "/scenarios/": join(here, "../../crates/kernel/src/testkit/scenario/files"),
+  "/simulated.json": join(target, "web/simulated.json"),
 };
 
 /** Outcome of each case in each host: what differs between hosts is named at the end. */

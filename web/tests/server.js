@@ -31,7 +31,7 @@ const ISOLATION = {
  *
  * @param {object} options
  * @param {Record<string, string>} options.folders Folders by the path that they are served under,
- *   such as `{ "/": "site" }`; the longest that fits is taken.
+ *   such as `{ "/": "site" }`, or single files; the longest that fits is taken.
  * @param {boolean} options.isolated Whether pages are cross-origin isolated.
  * @param {number} [options.port]
  * @param {Record<string, (request, response, body: string) => unknown>} [options.handlers] What
@@ -106,14 +106,15 @@ async function send(request, response, folder, path) {
     refuse(response, 405, { Allow: "GET, HEAD" });
     return;
   }
-  const wanted = normalize(
-    join(folder, path.endsWith("/") || path === "" ? `${path}index.html` : path),
-  );
+  const named = path === "" ? await stat(folder).catch(() => undefined) : undefined;
+  const wanted = named?.isFile()
+    ? folder
+    : normalize(join(folder, path.endsWith("/") || path === "" ? `${path}index.html` : path));
   if (wanted !== folder && !wanted.startsWith(folder.endsWith(sep) ? folder : folder + sep)) {
     refuse(response, 403);
     return;
   }
-  const file = await stat(wanted).catch(() => undefined);
+  const file = named?.isFile() ? named : await stat(wanted).catch(() => undefined);
   if (!file?.isFile()) {
     refuse(response, 404);
     return;

@@ -1,115 +1,205 @@
 //! `cargo xtask conformance`: runs the official WebAssembly/wasi-testsuite against Holm.
 //!
 //! The suite's own runner decides what passes; `tests/conformance` holds the adapter that tells it how to start Holm,
-//! and the reviewed list of expected failures.
+//! natively or through a bridge to a browser or Node, and the reviewed list of expected failures.
+
+mod bridge;
+mod results;
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use self::bridge::Bridge;
+use self::results::{Outcome, Verdict, count, differences, is_failure, outcomes, summary};
 use crate::command::{self, cargo};
+use crate::web;
 use crate::workspace::Workspace;
 
-const USAGE: &str =
-    "usage: cargo xtask conformance --suite DIR [--filter TEXT] [--dev] [--adapter FILE]
+const USAGE: &str = "usage: cargo xtask conformance --suite DIR [OPTION...]
 
-  --suite    a checkout of github.com/WebAssembly/wasi-testsuite, branch prod/testsuite-base
-  --filter   only the tests whose name holds TEXT
-  --dev      with the development build of Holm instead of the release build
-  --adapter  another runtime's adapter, such as DIR/adapters/wasmtime.py, instead of Holm's";
+  --suite DIR       a checkout of github.com/WebAssembly/wasi-testsuite, branch prod/testsuite-base
+  --host NAME       native (the default), chromium, firefox, node, node20, node22, node26, one of them in full,
+                    such as chromium-plain, or all; may be repeated
+  --transport NAME  of browsers and Node only what uses shared or message
+  --directories     Node uses directories of this machine in place, not copies in memory
+  --filter TEXT     only the tests whose name holds TEXT
+  --dev             with the development build of Holm instead of the release build
+  --no-build        with what was built before
+  --adapter FILE    another runtime's adapter, such as DIR/adapters/wasmtime.py, instead of Holm's";
 
 /// The folders of tests for WASI 0.1 end in this.
 const VERSION: &str = "wasm32-wasip1";
 
+/// Holm as a command of this machine.
+const NATIVE: &str = "native";
+
 #[derive(Debug, Default)]
 struct Options {
     suite: PathBuf,
+    hosts: Vec<String>,
+    transport: Option<String>,
+    directories: bool,
     filter: Option<String>,
     dev: bool,
+    no_build: bool,
     adapter: Option<PathBuf>,
 }
 
-/// A test of the suite, after its run.
-#[derive(Debug, PartialEq, Eq)]
-struct Outcome {
-    suite: String,
-    name: String,
-    verdict: Verdict,
-    messages: Vec<String>,
+/// What the runs of one command share.
+#[derive(Debug)]
+struct Suite<'a> {
+    options: &'a Options,
+    workspace: &'a Workspace,
+    folders: Vec<PathBuf>,
+    python: PathBuf,
+    scratch: PathBuf,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    Passed,
-    Failed,
-    FailedAsExpected,
-    PassedUnexpectedly,
-    Skipped,
-}
-
-/// Builds Holm, runs the suite, and fails unless every test did what was expected of it.
+/// Builds Holm, runs the suite, and fails unless every test did what was expected of it in every
+/// host.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let options = parse(arguments)?;
     let workspace = Workspace::load()?;
-    let tests = test_folders(&options.suite)?;
     let scratch = workspace.target.join("conformance");
     fs::create_dir_all(&scratch).with_context(|| scratch.display().to_string())?;
-    let home = workspace.root.join("tests/conformance");
-
-    let python = python(&options.suite, &scratch)?;
-    let results = scratch.join("results.json");
-    let _ = fs::remove_file(&results);
-    let mut runner = Command::new(python);
-    runner
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .arg(home.join("run.py"))
-        .arg(&options.suite)
-        .arg("-t")
-        .args(&tests)
-        .args(["--disable-colors", "--json-output-location"])
-        .arg(&results)
-        .arg("-e")
-        .arg(home.join("expectations.toml"));
-    if let Some(filter) = &options.filter {
-        let skips = scratch.join("filter.toml");
-        fs::write(&skips, all_but(filter, &tests)?)?;
-        runner.arg(skips);
+    let suite = Suite {
+        folders: test_folders(&options.suite)?,
+        python: python(&options.suite, &scratch)?,
+        options: &options,
+        workspace: &workspace,
+        scratch,
+    };
+    let mut done: Vec<(String, Vec<Outcome>)> = Vec::new();
+    let mut broken = Vec::new();
+    for host in hosts(&options, &workspace)? {
+        let started = Instant::now();
+        match suite.run_in(&host) {
+            Ok(outcomes) => {
+                print!("{}", summary(&host, &outcomes, started.elapsed()));
+                done.push((host, outcomes));
+            }
+            Err(error) => {
+                println!("{host:18} broken: {error:#}");
+                broken.push(host);
+            }
+        }
     }
-    match &options.adapter {
-        Some(adapter) => runner.arg("-r").arg(adapter),
-        None => runner
-            .arg("-r")
-            .arg(home.join("holm.py"))
-            .env("HOLM", build(&workspace, options.dev)?),
-    };
-    // The runner's own report goes to a file: what is printed here is the summary below.
-    let log = scratch.join("runner.log");
-    runner
-        .stdout(fs::File::create(&log)?)
-        .stderr(fs::File::create(scratch.join("runner-errors.log"))?);
-    let status = runner.status().context("cannot start Python")?;
-    let Ok(text) = fs::read_to_string(&results) else {
-        let errors = fs::read_to_string(scratch.join("runner-errors.log")).unwrap_or_default();
-        bail!("the suite's runner failed ({status}) without results:\n{errors}");
-    };
-    let outcomes = outcomes(&serde_json::from_str(&text).context("the runner's results")?)?;
-    print!("{}", summary(&outcomes));
-    let ran = count(&outcomes, |verdict| verdict != Verdict::Skipped);
-    if ran == 0 {
+    print!("{}", differences(&done));
+    if !broken.is_empty() {
+        bail!("the suite did not run in {}", broken.join(", "));
+    }
+    if done
+        .iter()
+        .any(|(_, outcomes)| count(outcomes, |verdict| verdict != Verdict::Skipped) == 0)
+    {
         bail!("no test ran");
     }
-    let failed = count(&outcomes, is_failure);
+    let failed: usize = done
+        .iter()
+        .map(|(_, outcomes)| count(outcomes, is_failure))
+        .sum();
     if failed > 0 {
         bail!(
-            "{failed} of {ran} tests did not do what is expected; the runner's report is {}",
-            log.display()
+            "{failed} tests did not do what is expected; the runner's reports are in {}",
+            suite.scratch.display()
         );
     }
     Ok(())
+}
+
+/// The hosts that are asked for, in the order in which they run; builds what they need.
+fn hosts(options: &Options, workspace: &Workspace) -> Result<Vec<String>> {
+    let (native, others): (Vec<&String>, Vec<&String>) =
+        options.hosts.iter().partition(|name| *name == NATIVE);
+    let all = others.iter().any(|name| *name == "all");
+    let mut hosts = Vec::new();
+    if (options.transport.is_none() && all) || !native.is_empty() || others.is_empty() {
+        hosts.push(NATIVE.to_owned());
+    }
+    if !others.is_empty() {
+        let web = web::package(workspace, !options.no_build)?;
+        let mut found = bridge::hosts(&web, &others, options.transport.as_deref())?;
+        if options.directories {
+            found.retain(|host| host.starts_with("node"));
+        }
+        hosts.append(&mut found);
+    }
+    Ok(hosts)
+}
+
+impl Suite<'_> {
+    /// Runs the suite in a host.
+    fn run_in(&self, host: &str) -> Result<Vec<Outcome>> {
+        let home = self.workspace.root.join("tests/conformance");
+        let scratch = self.scratch.join(host);
+        fs::create_dir_all(&scratch).with_context(|| scratch.display().to_string())?;
+        let results = scratch.join("results.json");
+        let _ = fs::remove_file(&results);
+        let mut runner = Command::new(&self.python);
+        runner
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .arg(home.join("run.py"))
+            .arg(&self.options.suite)
+            .arg("-t")
+            .args(&self.folders)
+            .args(["--disable-colors", "--json-output-location"])
+            .arg(&results)
+            .arg("-e")
+            .arg(home.join("expectations.toml"));
+        if let Some(filter) = &self.options.filter {
+            let skips = scratch.join("filter.toml");
+            fs::write(&skips, all_but(filter, &self.folders)?)?;
+            runner.arg(skips);
+        }
+        let mut bridge = None;
+        match &self.options.adapter {
+            Some(adapter) => runner.arg("-r").arg(adapter),
+            None => runner.arg("-r").arg(home.join("holm.py")),
+        };
+        if host == NATIVE {
+            if self.options.adapter.is_none() {
+                runner.env("HOLM", self.native()?);
+            }
+        } else {
+            let bridge = bridge.insert(Bridge::start(&self.workspace.root.join("web"), host)?);
+            runner
+                .env("HOLM_BRIDGE", bridge.socket())
+                .env("HOLM_HOST", host)
+                .env("HOLM_VERSION", env!("CARGO_PKG_VERSION"));
+            if self.options.directories {
+                runner.env("HOLM_DIRECTORIES", "1");
+            }
+        }
+        // The runner's own report goes to a file: what is printed is a summary.
+        let errors = scratch.join("runner-errors.log");
+        runner
+            .stdout(fs::File::create(scratch.join("runner.log"))?)
+            .stderr(fs::File::create(&errors)?);
+        let status = runner.status().context("cannot start Python")?;
+        if let Some(bridge) = bridge {
+            bridge.stop()?;
+        }
+        let Ok(text) = fs::read_to_string(&results) else {
+            let errors = fs::read_to_string(errors).unwrap_or_default();
+            bail!("the suite's runner failed ({status}) without results:\n{errors}");
+        };
+        outcomes(&serde_json::from_str(&text).context("the runner's results")?)
+    }
+
+    /// The native Holm.
+    fn native(&self) -> Result<PathBuf> {
+        let profile = if self.options.dev { "debug" } else { "release" };
+        if !self.options.no_build {
+            build(self.workspace, self.options.dev)?;
+        }
+        Ok(self.workspace.target.join(profile).join("holm"))
+    }
 }
 
 fn parse(arguments: &[String]) -> Result<Options> {
@@ -122,6 +212,10 @@ fn parse(arguments: &[String]) -> Result<Options> {
         };
         match argument.as_str() {
             "--suite" => options.suite = PathBuf::from(value()?),
+            "--host" => options.hosts.push(value()?.clone()),
+            "--transport" => options.transport = Some(value()?.clone()),
+            "--directories" => options.directories = true,
+            "--no-build" => options.no_build = true,
             "--filter" => options.filter = Some(value()?.clone()),
             "--adapter" => options.adapter = Some(std::path::absolute(value()?)?),
             "--dev" => options.dev = true,
@@ -130,6 +224,9 @@ fn parse(arguments: &[String]) -> Result<Options> {
     }
     if options.suite.as_os_str().is_empty() {
         bail!("--suite: where is the suite?\n{USAGE}");
+    }
+    if options.adapter.is_some() && !options.hosts.is_empty() {
+        bail!("--adapter: another runtime has no hosts of ours\n{USAGE}");
     }
     options.suite = std::path::absolute(&options.suite)?;
     Ok(options)
@@ -182,7 +279,7 @@ fn python(suite: &Path, scratch: &Path) -> Result<PathBuf> {
     Ok(own)
 }
 
-fn build(workspace: &Workspace, dev: bool) -> Result<PathBuf> {
+fn build(workspace: &Workspace, dev: bool) -> Result<()> {
     let mut build = cargo();
     build
         .args(["build", "--package", "holm-cli"])
@@ -190,9 +287,7 @@ fn build(workspace: &Workspace, dev: bool) -> Result<PathBuf> {
     if !dev {
         build.arg("--release");
     }
-    command::run(&mut build)?;
-    let profile = if dev { "debug" } else { "release" };
-    Ok(workspace.target.join(profile).join("holm"))
+    command::run(&mut build)
 }
 
 /// Expectations that skip every test whose name does not hold `filter`: the runner has no filter of its own.
@@ -216,109 +311,4 @@ fn all_but(filter: &str, folders: &[PathBuf]) -> Result<String> {
         }
     }
     Ok(text)
-}
-
-/// Reads the runner's JSON report.
-fn outcomes(report: &Value) -> Result<Vec<Outcome>> {
-    let mut found = Vec::new();
-    for suite in report["results"].as_array().context("no `results`")? {
-        for test in suite["tests"].as_array().context("no `tests`")? {
-            let verdict = match test["outcome"].as_str().context("no `outcome`")? {
-                "pass" => Verdict::Passed,
-                "fail" => Verdict::Failed,
-                "xfail" => Verdict::FailedAsExpected,
-                "xpass" => Verdict::PassedUnexpectedly,
-                "skip" => Verdict::Skipped,
-                other => bail!("the runner reports an outcome `{other}`, which is new"),
-            };
-            let messages = test["failures"].as_array().map(Vec::as_slice);
-            found.push(Outcome {
-                suite: suite["name"].as_str().unwrap_or_default().to_owned(),
-                name: test["name"].as_str().unwrap_or_default().to_owned(),
-                verdict,
-                messages: messages
-                    .unwrap_or_default()
-                    .iter()
-                    .filter_map(|message| message.as_str().map(str::to_owned))
-                    .collect(),
-            });
-        }
-    }
-    Ok(found)
-}
-
-fn is_failure(verdict: Verdict) -> bool {
-    matches!(verdict, Verdict::Failed | Verdict::PassedUnexpectedly)
-}
-
-fn count(outcomes: &[Outcome], wanted: impl Fn(Verdict) -> bool) -> usize {
-    outcomes
-        .iter()
-        .filter(|outcome| wanted(outcome.verdict))
-        .count()
-}
-
-/// The failures, what was expected or left out, and the totals alone on the last line.
-fn summary(outcomes: &[Outcome]) -> String {
-    let mut text = String::new();
-    for outcome in outcomes {
-        let Outcome { suite, name, .. } = outcome;
-        match outcome.verdict {
-            Verdict::Failed => {
-                text += &format!("FAILED {name} ({suite})\n");
-                for line in outcome.messages.iter().flat_map(|message| message.lines()) {
-                    text += &format!("    {line}\n");
-                }
-            }
-            Verdict::PassedUnexpectedly => {
-                text += &format!(
-                    "FAILED {name} ({suite})\n    passed, though expectations.toml says that it fails: remove the entry\n"
-                );
-            }
-            Verdict::FailedAsExpected => {
-                text += &format!("expected failure: {name} ({suite})\n");
-            }
-            Verdict::Passed | Verdict::Skipped => {}
-        }
-    }
-    let skipped = count(outcomes, |verdict| verdict == Verdict::Skipped);
-    if skipped > 0 {
-        text += &format!("{skipped} skipped\n");
-    }
-    let passed = count(outcomes, |verdict| verdict == Verdict::Passed);
-    let failed = count(outcomes, is_failure);
-    text + &format!("{passed} passed, {failed} failed\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn a_report_is_summed_up_with_each_failure_named() {
-        let report = json!({"results": [{"name": "C tests", "tests": [
-            {"name": "good", "outcome": "pass", "failures": []},
-            {"name": "bad", "outcome": "fail", "failures": ["expected 0, got 1\nstdout: x"]},
-            {"name": "known", "outcome": "xfail", "failures": ["no"]},
-            {"name": "fixed", "outcome": "xpass", "failures": []},
-            {"name": "other", "outcome": "skip", "failures": []},
-        ]}]});
-        let outcomes = outcomes(&report).expect("a good report");
-        assert_eq!(
-            summary(&outcomes),
-            "FAILED bad (C tests)\n    expected 0, got 1\n    stdout: x\n\
-             expected failure: known (C tests)\n\
-             FAILED fixed (C tests)\n    passed, though expectations.toml says that it fails: remove the entry\n\
-             1 skipped\n1 passed, 2 failed\n"
-        );
-        assert_eq!(count(&outcomes, is_failure), 2);
-    }
-
-    #[test]
-    fn an_outcome_that_is_new_is_an_error_and_not_a_pass() {
-        let report = json!({"results": [{"name": "s", "tests": [
-            {"name": "t", "outcome": "flaky", "failures": []}]}]});
-        assert!(outcomes(&report).is_err());
-    }
 }

@@ -46,8 +46,8 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "conformance",
-        arguments: "--suite DIR",
-        about: "run the official WASI suite against Holm",
+        arguments: "--suite DIR [--host NAME]",
+        about: "run the official WASI suite against Holm: natively, in browsers, in Node",
         run: conformance::run,
     },
     Task {

@@ -2,9 +2,11 @@
 
 mod build;
 mod generate;
+mod kernel_suite;
 mod npm;
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Result, bail};
 
@@ -39,12 +41,15 @@ struct Places {
 
 impl Places {
     fn load() -> Result<Self> {
-        let workspace = Workspace::load()?;
-        Ok(Self {
+        Ok(Self::of(&Workspace::load()?))
+    }
+
+    fn of(workspace: &Workspace) -> Self {
+        Self {
             web: workspace.root.join("web"),
-            root: workspace.root,
-            target: workspace.target,
-        })
+            root: workspace.root.clone(),
+            target: workspace.target.clone(),
+        }
     }
 
     /// The page with the terminal, a package of its own.
@@ -68,6 +73,20 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         ("generate", []) => generate::write(&places.root),
         _ => bail!("{USAGE}"),
     }
+}
+
+/// The npm package's folder, with what others need of it built, or built before.
+pub(crate) fn package(workspace: &Workspace, build: bool) -> Result<PathBuf> {
+    let places = Places::of(workspace);
+    if build {
+        build::package(&places)?;
+    }
+    Ok(places.web)
+}
+
+/// Node, when it is there and new enough.
+pub(crate) fn node() -> Result<Command> {
+    npm::node()
 }
 
 /// All of it, though one part fails: everything is said at once.
@@ -102,6 +121,7 @@ fn test(places: &Places, options: &[String]) -> Result<()> {
     if builds.is_empty() {
         guests::run(&[])?;
         native(places)?;
+        kernel_suite::prepare(places)?;
         build::package(places)?;
     }
     command::run(

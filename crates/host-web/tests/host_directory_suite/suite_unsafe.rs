@@ -8,14 +8,14 @@
 #![allow(unsafe_code, reason = "exports and imports of a wasm module")]
 
 mod cases;
+#[path = "../exports_unsafe.rs"]
+mod exports_unsafe;
 
 use cases::CASES;
 
 mod raw {
     #[link(wasm_import_module = "suite")]
     unsafe extern "C" {
-        /// Says something: the name of a case, or why one failed.
-        pub(super) fn tell(text: *const u8, length: usize);
         /// A prepared directory of the host by its name; answers the length of its path.
         pub(super) fn place(name: *const u8, length: usize, at: *mut u8, room: usize) -> usize;
     }
@@ -31,29 +31,17 @@ pub(crate) fn place(name: &str) -> String {
     String::from_utf8(path).expect("paths of the test are UTF-8")
 }
 
-fn tell(text: &str) {
-    // SAFETY: the script copies the range, which is borrowed for the call.
-    unsafe { raw::tell(text.as_ptr(), text.len()) }
-}
-
 /// How many cases there are.
-// SAFETY: no other function of this module has the name.
-#[unsafe(no_mangle)]
-pub extern "C" fn cases() -> usize {
+pub(crate) fn count() -> usize {
     CASES.len()
 }
 
-/// Tells the name of a case.
-// SAFETY: no other function of this module has the name.
-#[unsafe(no_mangle)]
-pub extern "C" fn name(case: usize) {
-    tell(CASES[case].0);
+/// The name of a case.
+pub(crate) fn name(case: usize) -> &'static str {
+    CASES[case].0
 }
 
 /// Runs a case.
-// SAFETY: no other function of this module has the name.
-#[unsafe(no_mangle)]
-pub extern "C" fn run(case: usize) {
-    std::panic::set_hook(Box::new(|panic| tell(&panic.to_string())));
+pub(crate) fn run(case: usize) {
     CASES[case].1();
 }
