@@ -25,6 +25,9 @@ import { Shell } from "./shell/shell.js";
 import { quote } from "./shell/syntax.js";
 import { TerminalView } from "./terminal/view.js";
 
+/** How long the first lines wait for the terminal's font. */
+const FONT_MOST_MS = 250;
+
 /** An element of the page's HTML. */
 function byId(id: string): HTMLElement {
   const found = document.getElementById(id);
@@ -66,7 +69,7 @@ const view: TerminalView = new TerminalView(byId("terminal"), appearance, {
 });
 main.append(keyBar.root);
 // Without the font the terminal stays as it is, in the system's.
-document.fonts.load('14px "JetBrains Mono Variable"').then(
+const fontReady = document.fonts.load('14px "JetBrains Mono Variable"').then(
   () => view.fontLoaded(),
   () => undefined,
 );
@@ -125,9 +128,12 @@ function start({ holm, storage }: Booted): void {
   );
   watchDrops(page, (items) => void adder.drop(items));
   layout.restore();
+  view.fit();
   void programsReady.then(() => files.changed());
   view.focus();
   void (async () => {
+    // The first lines are broken where the terminal ends: its size should be the last.
+    await Promise.race([fontReady, new Promise((resolve) => setTimeout(resolve, FONT_MOST_MS))]);
     await welcome(session, storage);
     startFromLink(session, new URLSearchParams(location.search));
     page.classList.add("is-ready");

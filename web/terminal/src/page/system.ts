@@ -20,7 +20,11 @@ const HOME_MEMORY = "512MiB";
 
 /** Boots; rejects with the system's own words when this browser cannot run it. */
 export async function boot(): Promise<Booted> {
-  const holm = await Holm.boot({ mounts: { "/tmp": { memory: "256MiB" } } });
+  const holm = await Holm.boot({
+    mounts: { "/tmp": { memory: "256MiB" } },
+    // As many as a pipeline usually has.
+    workers: { idle: 4 },
+  });
   return { holm, storage: await mountHome(holm) };
 }
 
