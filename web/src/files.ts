@@ -61,6 +61,6 @@ export class SystemFiles implements Files {
   }
 
   async sync(): Promise<void> {
-    await this.#link.files({ do: "sync", path: "/" });
+    await this.#link.order({ do: "sync" });
   }
 }

@@ -309,6 +309,11 @@ class System implements Holm {
     for (const process of this.#processes.values()) {
       process.kill();
     }
+    try {
+      await this.files.sync();
+    } catch {
+      // The kernel has failed, or its storage has: there is nothing to be saved by waiting.
+    }
     this.#pool.close();
     this.#link.stop();
   }

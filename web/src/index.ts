@@ -3,6 +3,7 @@
 import { boot } from "./holm.js";
 import type { Holm as System } from "./types.js";
 
+export { disks } from "./disks.js";
 export { type ErrorKind, HolmError } from "./errors.js";
 export type * from "./types.js";
 

@@ -11,6 +11,9 @@ import type { BootOptions, MountSource } from "./types.js";
 /** Bytes of changes that a copy keeps, unless the page says otherwise. */
 const COPY_BYTES = 1 << 30;
 
+/** Size of a disk that is made: what it may grow to, not what it takes. */
+const DISK_BYTES = 2 ** 30;
+
 /** A source as the kernel knows it; see crates/host-web/src/control.rs. */
 export async function mountSource(
   from: MountSource,
@@ -23,6 +26,14 @@ export async function mountSource(
     const { source, ...rest } = await mountSource(from.copyOf, options);
     const bytes = from.memory === undefined ? COPY_BYTES : bytesOfSize(from.memory);
     return { source: { copy: { of: source, bytes } }, ...rest };
+  }
+  if ("opfs" in from) {
+    const size = bytesOfSize(from.size ?? DISK_BYTES);
+    return { source: { disk: { opfs: from.opfs, name: from.opfs, size, readOnly: false } } };
+  }
+  if ("disk" in from) {
+    const file = await realPath(from.disk);
+    return { source: { disk: { file, name: file, size: 0, readOnly: from.access === "ro" } } };
   }
   if ("archive" in from) {
     return archive(from.archive, from.lazy ?? true, options);

@@ -44,7 +44,7 @@ export type KernelEvent =
 /** A look at the files, or a change of them. */
 export type FilesRequest =
   | {
-      do: "read" | "list" | "stat" | "make-directory" | "read-link" | "remove" | "sync";
+      do: "read" | "list" | "stat" | "make-directory" | "read-link" | "remove";
       path: string;
     }
   | { do: "write"; path: string; data: Uint8Array }

@@ -235,12 +235,32 @@ export interface Files {
   sync(): Promise<void>;
 }
 
+/** A disk of the page. */
+export interface DiskInfo {
+  name: string;
+  /** Bytes that its image takes. */
+  size: number;
+}
+
+/** The disks of the page's origin, as images: the same format that `holm disk` uses. */
+export interface Disks {
+  list(): Promise<DiskInfo[]>;
+  /** The image of a disk that is not mounted, to be saved as a file. */
+  export(name: string): Promise<File>;
+  /** Makes a disk of an image, replacing the disk of that name. */
+  import(name: string, image: Blob): Promise<void>;
+  remove(name: string): Promise<void>;
+}
+
 /** A mounted source. */
 export interface MountInfo {
   path: string;
   /** In words: `memory`, a disk's name, an archive's address. */
   source: string;
   access: "ro" | "rw";
+  /** Bytes in use and in all, of a disk. */
+  used?: number;
+  size?: number;
 }
 
 /** A running system: one kernel in a worker of its own, guests in others. */

@@ -44,6 +44,8 @@ pub enum Order {
     },
     /// Lists the mounts.
     Mounts,
+    /// Puts everything on disks on stable storage.
+    Sync,
     /// Starts the process through which the page itself looks at the files; the last one
     /// ends. Answers a [`Files`].
     Files,
@@ -98,6 +100,11 @@ pub enum Order {
         /// The terminal.
         terminal: u32,
     },
+    /// A standard stream of the worker, for which a call waited, is ready.
+    Ready {
+        /// Its number, 0 to 2.
+        stream: u8,
+    },
     /// The page takes more bytes of a stream.
     Credit {
         /// The stream.
@@ -140,6 +147,17 @@ pub enum Source {
         /// Its entity tag.
         tag: Option<String>,
     },
+    /// A disk, on an image that the worker opened.
+    Disk {
+        /// The worker's number of the image.
+        device: u32,
+        /// What it is called.
+        name: String,
+        /// Size of the disk that is made when the image is empty.
+        size: u64,
+        /// Whether it may only be read.
+        read_only: bool,
+    },
     /// A directory of the host, in Node.
     Directory {
         /// Its path on the host.
@@ -172,6 +190,62 @@ pub struct Spawn {
     pub stdio: [Stdio; 3],
     /// How its calls are traced.
     pub trace: Option<TraceFormat>,
+    /// What the command line gives it beside `grants`.
+    pub command: Option<CommandSpawn>,
+}
+
+/// What a command line gives a process, and wants to hear of its end. It has decided already
+/// what is granted and says it in its own words.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct CommandSpawn {
+    /// Directories, in order.
+    pub mounts: Vec<GivenMount>,
+    /// Whether its clock has steps of 1 ms.
+    pub coarse_clock: bool,
+    /// Most bytes of memory.
+    pub memory_bytes: Option<u64>,
+    /// Most CPU time, in nanoseconds.
+    pub cpu_ns: Option<u64>,
+    /// Most time from start to end, in nanoseconds.
+    pub wall_ns: Option<u64>,
+    /// Most open descriptors.
+    pub descriptors: Option<u32>,
+    /// Whether the table of what was used is wanted.
+    pub stats: bool,
+    /// Nanoseconds from asking for the program to running it, for that table.
+    pub start_ns: u64,
+    /// What code is run, for that table.
+    pub code: String,
+    /// Whether what it turned out to need is wanted.
+    pub learn: bool,
+}
+
+/// A directory of the system as a process is given it.
+#[derive(Debug, Deserialize)]
+pub struct GivenMount {
+    /// Its path in the system.
+    pub path: String,
+    /// Its path for the process.
+    pub guest: String,
+    /// What may be done with it.
+    pub access: GivenAccess,
+    /// Where it comes from, as whoever granted it wrote it.
+    pub source: String,
+}
+
+/// What a process may do with a directory.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub enum GivenAccess {
+    /// Read.
+    #[serde(rename = "ro")]
+    ReadOnly,
+    /// Read and change.
+    #[serde(rename = "rw")]
+    ReadWrite,
+    /// Change a copy of it.
+    #[serde(rename = "cow")]
+    CopyOnWrite,
 }
 
 /// Where a standard stream leads.
@@ -185,6 +259,11 @@ pub enum Stdio {
     Pipe,
     /// To a terminal of the system.
     Terminal(u32),
+    /// To the worker's own stream of the same number, in Node.
+    Standard {
+        /// Whether escape sequences reach its terminal.
+        escapes: bool,
+    },
 }
 
 /// How a trace is written.
@@ -301,6 +380,12 @@ pub struct MountInfo {
     pub source: String,
     /// `ro` or `rw`.
     pub access: &'static str,
+    /// Bytes in use, of a disk.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub used: Option<u64>,
+    /// Bytes in all, of a disk.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
 }
 
 /// Why an order was not carried out.

@@ -1,5 +1,6 @@
 //! What the kernel tells the page, beside the answers to its orders.
 
+use holm_explain::learn::Learned;
 use serde::Serialize;
 
 use crate::control::ProcessUsage;
@@ -74,10 +75,37 @@ pub struct Ended {
     pub refusals: Vec<String>,
     /// What it used.
     pub usage: ProcessUsage,
+    /// What a command line says of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report: Option<Box<Report>>,
+}
+
+/// What a command line says of the end of a process.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// Why a limit ended it.
+    pub note: Option<String>,
+    /// What was refused to it, all of it.
+    pub refusals: Vec<String>,
+    /// What it used, as lines of a table.
+    pub stats: Vec<String>,
+    /// What it turned out to need.
+    pub learned: Option<Learned>,
 }
 
 /// Who is told.
 pub trait Outside: std::fmt::Debug + Send + Sync {
     /// Passes an event on, with the bytes that belong to it.
     fn tell(&self, event: &Event, bytes: &[u8]);
+
+    /// CPU time that all workers have used together, in nanoseconds; `None` where nobody
+    /// knows.
+    fn cpu_ns(&self) -> Option<u64> {
+        None
+    }
+
+    /// Most memory that was resident at one time, in bytes; 0 where nobody knows.
+    fn peak_resident_bytes(&self) -> u64 {
+        0
+    }
 }

@@ -19,6 +19,8 @@ mod fifo;
 mod file;
 mod imports_unsafe;
 mod listing;
+mod standard;
+mod standard_unsafe;
 mod times;
 
 use std::any::Any;
@@ -34,6 +36,7 @@ pub use fifo::{look, wait_ns};
 use file::HostFile;
 use imports_unsafe::{Handle, OpenFlags};
 use listing::Listings;
+pub(crate) use standard::{standard_ready, standard_stream};
 use times::ExactTimes;
 
 /// How often a name is looked at again when it changes between a link and something else

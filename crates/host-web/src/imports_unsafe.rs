@@ -11,6 +11,10 @@ mod raw {
         pub(crate) safe fn realtime() -> f64;
         /// Step of the clocks in milliseconds.
         pub(crate) safe fn resolution() -> f64;
+        /// Milliseconds of CPU time that all workers used together; negative when unknown.
+        pub(crate) safe fn cpu() -> f64;
+        /// Most resident bytes at one time; negative when unknown.
+        pub(crate) safe fn peak_resident() -> f64;
         /// Fills `length` bytes at `at` with randomness; 0 when there is none.
         pub(super) fn entropy(at: *mut u8, length: usize) -> u32;
         /// Something happened: JSON, and bytes that belong to it.
@@ -20,7 +24,7 @@ mod raw {
     }
 }
 
-pub(crate) use raw::{monotonic, realtime, resolution};
+pub(crate) use raw::{cpu, monotonic, peak_resident, realtime, resolution};
 
 /// Fills a buffer with randomness.
 pub(crate) fn entropy(buffer: &mut [u8]) -> bool {

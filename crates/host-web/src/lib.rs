@@ -13,6 +13,9 @@
 
 mod archives;
 pub mod control;
+#[cfg(target_arch = "wasm32")]
+mod disk_device_unsafe;
+mod disks;
 pub mod event;
 #[cfg(target_arch = "wasm32")]
 mod exports_unsafe;

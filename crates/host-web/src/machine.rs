@@ -1,5 +1,6 @@
 //! The machine: a kernel with the guests' tasks, the page's streams, and who waits for what.
 
+mod command;
 mod orders;
 
 use std::collections::BTreeMap;
@@ -10,11 +11,14 @@ use holm_abi::{ExitStatus, Signal, Syscall};
 use holm_explain::exit;
 use holm_explain::refusals::{explain, shortened};
 use holm_explain::trace::{Format, Tracer};
+use holm_kernel::port::Entropy;
 use holm_kernel::{Authority, Interrupt, Kernel, Options, Ports, Process, Task};
 use holm_wasi_p1::{FUNCTIONS, call_by_index};
 
+use self::command::CommandRun;
 use crate::archives::Archives;
 use crate::control::ProcessUsage;
+use crate::disks::Disks;
 use crate::event::{Ended, Event, Outside};
 use crate::mounts::{Mounts, absolute};
 use crate::ready::{ReadyQueue, Token};
@@ -49,7 +53,26 @@ struct Guest {
     /// Grants as options, for listings.
     grants: Vec<String>,
     /// Lines of its trace that were not told yet.
-    trace: Option<Arc<TraceLines>>,
+    trace: Option<Trace>,
+    /// What the command line that started it wants to hear.
+    command: Option<CommandRun>,
+}
+
+/// The trace of a process.
+#[derive(Debug)]
+pub(crate) struct Trace {
+    tracer: Arc<Tracer>,
+    lines: Arc<TraceLines>,
+}
+
+impl Trace {
+    pub(crate) fn new(format: Format) -> Trace {
+        let lines = Arc::new(TraceLines::default());
+        Trace {
+            tracer: lines.observer(format),
+            lines,
+        }
+    }
 }
 
 /// Lines of a trace, collected during a call.
@@ -58,7 +81,7 @@ pub(crate) struct TraceLines(Mutex<String>);
 
 impl TraceLines {
     /// An observer that puts each call's line here.
-    pub(crate) fn observer(self: &Arc<TraceLines>, format: Format) -> Arc<Tracer> {
+    fn observer(self: &Arc<TraceLines>, format: Format) -> Arc<Tracer> {
         let lines = self.clone();
         let sink = move |line: &str| {
             let mut text = lines.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -86,6 +109,8 @@ pub struct Machine {
     terminals: Terminals,
     archives: Archives<MountPlan>,
     mounts: Mounts,
+    disks: Disks,
+    entropy: Arc<dyn Entropy>,
     /// The task by which the page looks at the files.
     files: Option<u32>,
     reply: Reply,
@@ -126,6 +151,7 @@ impl Machine {
         let options = Options {
             sorted_directories: seeded,
         };
+        let entropy = ports.entropy.clone();
         let (kernel, authority) = Kernel::boot(ports, options)?;
         Ok(Machine {
             kernel,
@@ -138,6 +164,8 @@ impl Machine {
             terminals: Terminals::default(),
             archives: Archives::default(),
             mounts: Mounts::default(),
+            disks: Disks::default(),
+            entropy,
             files: None,
             reply: Reply::default(),
             seeded,
@@ -148,7 +176,8 @@ impl Machine {
         &mut self,
         process: Arc<Process>,
         grants: Vec<String>,
-        trace: Option<Arc<TraceLines>>,
+        trace: Option<Trace>,
+        command: Option<CommandRun>,
     ) -> u32 {
         let number = self.next_guest;
         self.next_guest += 1;
@@ -161,6 +190,7 @@ impl Machine {
             memory_bytes: 0,
             grants,
             trace,
+            command,
         };
         self.guests.insert(number, guest);
         number
@@ -242,6 +272,7 @@ impl Machine {
     /// Wakes the tasks whose time has come; answers whether there were any.
     fn expire(&mut self) -> bool {
         let now_ns = self.kernel.clock().monotonic_ns();
+        self.disks.turn(now_ns);
         let mut due = false;
         for (number, guest) in &self.guests {
             if guest.ended {
@@ -253,6 +284,10 @@ impl Machine {
                 .saturating_add(process.limits().wall_ns);
             if ends <= now_ns {
                 process.kill(Signal::Alarm);
+                due = true;
+            }
+            if command::cpu_left_ns(guest, &*self.outside) == Some(0) {
+                process.kill(Signal::CpuExceeded);
                 due = true;
             }
             let waited = waits_until(guest);
@@ -273,11 +308,14 @@ impl Machine {
         if !self.ready.is_empty() {
             return Some(0);
         }
-        let deadline = self.deadline()?;
-        Some(deadline.saturating_sub(self.kernel.clock().monotonic_ns()))
+        let now_ns = self.kernel.clock().monotonic_ns();
+        let commit = self.disks.deadline(now_ns);
+        let deadline = self.deadline().into_iter().chain(commit).min()?;
+        Some(deadline.saturating_sub(now_ns))
     }
 
     fn deadline(&self) -> Option<u64> {
+        let now_ns = self.kernel.clock().monotonic_ns();
         let deadlines = self
             .guests
             .values()
@@ -286,7 +324,8 @@ impl Machine {
                 let process = guest.task.process();
                 let limit = process.limits().wall_ns;
                 let end = (limit != u64::MAX).then(|| process.started_ns().saturating_add(limit));
-                [end, waits_until(guest)]
+                let cpu = command::looks_at_cpu(guest, now_ns, &*self.outside);
+                [end, waits_until(guest), cpu]
             });
         deadlines.flatten().min()
     }
@@ -316,15 +355,17 @@ impl Machine {
         let Some(guest) = self.guests.get(&number) else {
             return;
         };
-        self.tell_trace(guest);
+        self.tell_trace(number);
         if guest.task.process().status().is_some() {
             self.note_end(number, false);
         }
     }
 
-    fn tell_trace(&self, guest: &Guest) {
-        if let Some(trace) = &guest.trace {
-            let lines = trace.take();
+    fn tell_trace(&self, number: u32) {
+        if let Some(guest) = self.guests.get(&number)
+            && let Some(trace) = &guest.trace
+        {
+            let lines = trace.lines.take();
             if !lines.is_empty() {
                 let pid = guest.task.process().pid().0;
                 self.outside.tell(&Event::Trace { pid }, lines.as_bytes());
@@ -347,8 +388,19 @@ impl Machine {
             return;
         }
         let failed = status != ExitStatus::Exited(0);
-        let is_directory = |path: &str| self.mounts.directory(&absolute(path)).is_ok();
-        let mut refusals = shortened(explain(&process.denials(), failed, &is_directory));
+        let is_directory = |path: &str| match guest.command {
+            Some(_) => orders::host_directory(path).is_ok(),
+            None => self.mounts.directory(&absolute(path)).is_ok(),
+        };
+        let told = explain(&process.denials(), failed, &is_directory);
+        let report = guest
+            .command
+            .as_ref()
+            .map(|run| Box::new(run.report(status, &process, told.clone(), &*self.outside)));
+        if let (Some(trace), true) = (&guest.trace, report.is_some()) {
+            trace.tracer.note(&status.to_string());
+        }
+        let mut refusals = shortened(told);
         refusals.extend(exit::note(status, process.limits()));
         let ended = Ended {
             pid: process.pid().0,
@@ -361,7 +413,9 @@ impl Machine {
             computing,
             refusals,
             usage: usage(&process),
+            report,
         };
+        self.tell_trace(number);
         self.outside.tell(&Event::Ended(ended), &[]);
     }
 }

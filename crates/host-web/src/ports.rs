@@ -66,4 +66,18 @@ impl Outside for Worker {
             imports_unsafe::event(&text, bytes);
         }
     }
+
+    fn cpu_ns(&self) -> Option<u64> {
+        let milliseconds = imports_unsafe::cpu();
+        (milliseconds >= 0.0).then(|| nanoseconds(milliseconds))
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a float becomes the nearest number that fits, which is what is wanted"
+    )]
+    fn peak_resident_bytes(&self) -> u64 {
+        imports_unsafe::peak_resident() as u64
+    }
 }

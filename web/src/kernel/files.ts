@@ -62,11 +62,12 @@ export class SystemFiles {
     this.#guest.attach(this.#memory);
   }
 
-  /** The mounts have changed: the next look is a new process's. */
-  forget(): void {
+  /** Settles when no look is going on; the next one is a new process's, which sees new mounts. */
+  settled(): Promise<unknown> {
     this.#last = this.#last.then(() => {
       this.#task = undefined;
     });
+    return this.#last;
   }
 
   /** Whether the reply that the kernel has is for these files; it is then taken. */
@@ -129,9 +130,6 @@ export class SystemFiles {
       }
       case "remove":
         await this.#remove(path);
-        return { ok: null };
-      case "sync":
-        await this.#sync(path);
         return { ok: null };
     }
   }
@@ -323,11 +321,6 @@ export class SystemFiles {
       await this.#remove(`${path}/${entry.name}`);
     }
     await this.#call(path, (p1) => p1.path_remove_directory(ROOT, PATH, this.#text(path, PATH)));
-  }
-
-  async #sync(path: string): Promise<void> {
-    const fd = await this.#open(path, DIRECTORY);
-    await this.#within(fd, () => this.#call(path, (p1) => p1.fd_sync(fd)));
   }
 }
 

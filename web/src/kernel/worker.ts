@@ -9,6 +9,7 @@ import { REQUEST_MAX } from "../generated/p1.js";
 import { hostDirectoryImports } from "../node/directory.js";
 import { workerScope } from "../platform.js";
 import { AWAKE, type FromKernel, type KernelEvent, type ToKernel } from "../protocol.js";
+import { Images } from "./disks.js";
 import { SystemFiles } from "./files.js";
 import { type MessageGuest, SharedGuest } from "./guests.js";
 import { CALLED, GONE, KernelModule, READY } from "./module.js";
@@ -25,6 +26,7 @@ const TIMEOUT_MAX_MS = 2 ** 31 - 1;
 
 const scope = await workerScope<ToKernel, FromKernel>();
 const hostImports = await hostDirectoryImports();
+const images = new Images();
 const workers = new Map<number, SharedGuest | MessageGuest>();
 /** Which worker runs which task. */
 const tasks = new Map<number, number>();
@@ -63,7 +65,7 @@ function receive(message: ToKernel): void {
         }
       },
       start.seed,
-      hostImports,
+      (memory) => ({ ...hostImports(memory), ...images.imports(memory) }),
     );
     files = new SystemFiles(kernel);
     bell = start.bell === undefined ? undefined : new Int32Array(start.bell);
@@ -102,8 +104,32 @@ function receive(message: ToKernel): void {
       .then(work)
       .catch(fail);
   } else if ("order" in message) {
+    const disk = wantedDisk(message.order);
+    if (disk !== undefined && disk.device === undefined) {
+      openDisk(message, disk);
+      return;
+    }
+    // What was mounted is let go of only once nobody looks at it any more.
+    const unmounts = (message.order as { do: string }).do === "unmount";
+    if (unmounts) {
+      void files.settled().then(() => carryOut(message));
+    } else {
+      carryOut(message);
+    }
+  }
+  work();
+}
+
+/** Carries an order out, and answers it. */
+function carryOut(message: Extract<ToKernel, { order: object }>): void {
+  if (kernel === undefined) {
+    return;
+  }
+  try {
     const answer = kernel.order(message.order, message.bytes);
-    if ("ok" in answer) {
+    if ("error" in answer) {
+      scope.post({ answer: message.id, error: answer.error });
+    } else {
       const task = (answer.ok as { task?: number } | null)?.task;
       if (task !== undefined && message.worker !== undefined) {
         tasks.set(task, message.worker);
@@ -112,16 +138,49 @@ function receive(message: ToKernel): void {
           worker.task = task;
         }
       }
-      const kind = (message.order as { do: string }).do;
-      if (kind === "mount" || kind === "unmount") {
-        files.forget();
+      if ((message.order as { do: string }).do === "mount") {
+        void files?.settled();
       }
       scope.post({ answer: message.id, ok: answer.ok });
-    } else {
-      scope.post({ answer: message.id, error: answer.error });
     }
+    work();
+  } catch (error) {
+    fail(error);
   }
-  work();
+}
+
+/** The disk that an order wants to mount. */
+interface WantedDisk {
+  opfs?: string;
+  file?: string;
+  readOnly: boolean;
+  /** The number of its image, once it is open. */
+  device?: number;
+}
+
+function wantedDisk(order: object): WantedDisk | undefined {
+  let source = (order as { source?: { copy?: { of: object }; disk?: WantedDisk } }).source;
+  while (source?.copy !== undefined) {
+    source = source.copy.of as typeof source;
+  }
+  return source?.disk;
+}
+
+/** Opens the image of a disk, and carries the order out then. */
+function openDisk(message: Extract<ToKernel, { order: object }>, disk: WantedDisk): void {
+  const from = disk.opfs === undefined ? { file: disk.file ?? "" } : { opfs: disk.opfs };
+  images.open(from, disk.readOnly).then(
+    (device) => {
+      disk.device = device;
+      try {
+        receive(message);
+      } catch (error) {
+        fail(error);
+      }
+    },
+    (error: Error) =>
+      scope.post({ answer: message.id, error: { kind: "storage", message: error.message } }),
+  );
 }
 
 function attach(number: number, port: MessagePort, channel: SharedArrayBuffer | undefined): void {

@@ -121,7 +121,7 @@ mod raw {
 /// A FIFO, for which `filetype` has no number.
 const FIFO: u32 = 8;
 /// Bytes that one call moves at most: what it answers is an `i32`.
-const CALL_BYTES_MAX: usize = 1 << 30;
+pub(super) const CALL_BYTES_MAX: usize = 1 << 30;
 /// Numbers up to here are whole in a float. No file of a host is larger.
 const WHOLE_MAX: u64 = (1 << 53) - 1;
 /// The offset of what has none.
@@ -144,6 +144,14 @@ pub(super) struct Record {
 const _: () = assert!(size_of::<Record>() == 64);
 
 impl Record {
+    /// Of a descriptor of the host.
+    pub(super) fn of(handle: u32) -> Result<Record> {
+        let mut record = Record::default();
+        // SAFETY: the host writes the 64 bytes of the record, which is ours for the call.
+        nothing(unsafe { raw::fs_stat(handle, &raw mut record) })?;
+        Ok(record)
+    }
+
     pub(super) fn file_type(&self) -> FileType {
         Kind(u32::try_from(self.kind).unwrap_or(0)).file_type()
     }
@@ -160,6 +168,10 @@ impl Kind {
 
     pub(super) fn is_fifo(self) -> bool {
         self.0 == FIFO
+    }
+
+    pub(super) fn from_answer(kind: u32) -> Kind {
+        Kind(kind)
     }
 
     /// A FIFO is `Unknown`: WASI 0.1 has no word for it.
@@ -201,14 +213,14 @@ impl OpenFlags {
 /// A buffer to be written.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
-struct Vector {
+pub(super) struct Vector {
     at: *const u8,
     length: usize,
 }
 
 const _: () = assert!(size_of::<Vector>() == 2 * size_of::<usize>());
 
-fn answer(done: i32) -> Result<u32> {
+pub(super) fn answer(done: i32) -> Result<u32> {
     u32::try_from(done).map_err(|_| {
         let number = usize::try_from(done.unsigned_abs()).unwrap_or(0);
         let errno = number.checked_sub(1).and_then(|at| Errno::ALL.get(at));
@@ -216,11 +228,11 @@ fn answer(done: i32) -> Result<u32> {
     })
 }
 
-fn nothing(done: i32) -> Result<()> {
+pub(super) fn nothing(done: i32) -> Result<()> {
     answer(done).map(|_| ())
 }
 
-fn count(done: i32, most: usize) -> Result<usize> {
+pub(super) fn count(done: i32, most: usize) -> Result<usize> {
     let count = usize::try_from(answer(done)?).unwrap_or(0);
     // A host that claims more than there was room for is not believed.
     if count > most {
@@ -283,10 +295,7 @@ impl Handle {
     }
 
     pub(super) fn record(&self) -> Result<Record> {
-        let mut record = Record::default();
-        // SAFETY: the host writes the 64 bytes of the record, which is ours for the call.
-        nothing(unsafe { raw::fs_stat(self.0, &raw mut record) })?;
-        Ok(record)
+        Record::of(self.0)
     }
 
     /// Metadata of a name, which need not be UTF-8.
@@ -470,7 +479,7 @@ impl Handle {
 
 /// The buffers of `data` that hold something, as the host reads them, and their bytes: as
 /// many as it takes in one call, the rest is a short write.
-fn with_vectors<R>(data: &[IoSlice<'_>], call: impl FnOnce(&[Vector], usize) -> R) -> R {
+pub(super) fn with_vectors<R>(data: &[IoSlice<'_>], call: impl FnOnce(&[Vector], usize) -> R) -> R {
     let vector = |slice: &[u8]| Vector {
         at: slice.as_ptr(),
         length: slice.len(),

@@ -2,18 +2,21 @@
 
 use std::sync::Arc;
 
-use holm_abi::{ExitStatus, Pid, Signal};
+use holm_abi::{Errno, ExitStatus, Pid, Signal};
+use holm_disk::BlockDevice;
 use holm_explain::trace::Format;
 use holm_kernel::vfs::ranges::SourceVersion;
 use holm_kernel::vfs::{Directory, Stream};
 use holm_kernel::{Access, MountError, ProcessSpec, StandardStreams, pipe};
 
-use super::{CANNOT_START, Machine, MountPlan, TraceLines, function_name, usage};
+use super::command::CommandRun;
+use super::{CANNOT_START, Machine, MountPlan, Trace, function_name, usage};
+use crate::archives::Opened;
 use crate::control::{
     Answer, End, Files, Local, MountInfo, Order, ProcessInfo, Refusal, Reply, Source, Spawn,
     Spawned, Stdio, Terminal, TraceFormat,
 };
-use crate::archives::Opened;
+use crate::disks::Wanted;
 use crate::event::Event;
 use crate::grants;
 use crate::mounts::{SystemMount, absolute, copy, memory};
@@ -56,14 +59,11 @@ impl Machine {
                 self.archives.fetched(ticket, Ok((&bytes, &version)));
             }
             Order::NotFetched { ticket, why } => self.archives.fetched(ticket, Err(&why)),
-            Order::Unmount { path } => {
-                if !self.mounts.remove(&absolute(&path)) {
-                    return Err(Refusal::new(
-                        "mount",
-                        format_args!("nothing is mounted at {path}"),
-                    ));
-                }
-            }
+            Order::Sync => self
+                .disks
+                .commit()
+                .map_err(|error| Refusal::new("storage", error))?,
+            Order::Unmount { path } => self.unmount(&absolute(&path))?,
             Order::Mounts => return Ok(Reply::Mounts(self.list_mounts())),
             Order::Files => return self.open_files().map(Reply::Files),
             Order::Spawn(spawn) => {
@@ -96,6 +96,7 @@ impl Machine {
             }
             Order::Mode { terminal, raw } => self.terminals.set_mode(terminal, raw),
             Order::HangUp { terminal } => self.terminals.remove(terminal),
+            Order::Ready { stream } => standard_ready(stream),
             Order::Credit { stream, bytes } => self.streams.credit(stream, bytes),
             Order::Give { stream } => self
                 .streams
@@ -143,6 +144,31 @@ impl Machine {
                     .map_err(refused)?;
                 return Ok(Reply::Begun { begun: true });
             }
+            Source::Disk {
+                device,
+                name,
+                size,
+                read_only,
+            } => {
+                let plan = plan(&name);
+                let wanted = Wanted { size, read_only };
+                let directory = self
+                    .disks
+                    .open(
+                        &plan.path,
+                        &host_device(device),
+                        clock,
+                        &*self.entropy,
+                        wanted,
+                    )
+                    .map_err(|error| Refusal::new("storage", format_args!("{name}: {error}")))?;
+                let access = if read_only {
+                    Access::ReadOnly
+                } else {
+                    Access::ReadWrite
+                };
+                (plan, directory, access)
+            }
             Source::Directory { path, read_only } => {
                 let access = if read_only {
                     Access::ReadOnly
@@ -160,12 +186,27 @@ impl Machine {
         Ok(Reply::Done(()))
     }
 
+    /// Takes a mount away. The page's own look at it ends, so that nothing of the page keeps a
+    /// disk open.
+    fn unmount(&mut self, path: &str) -> Result<(), Refusal> {
+        if let Some(task) = self.files.take()
+            && let Some(guest) = self.guests.remove(&task)
+        {
+            guest.task.process().end(ExitStatus::Exited(0));
+        }
+        if !self.mounts.remove(path) {
+            return Err(Refusal::new(
+                "mount",
+                format_args!("nothing is mounted at {path}"),
+            ));
+        }
+        self.disks
+            .close(path)
+            .map_err(|error| Refusal::new("storage", error))
+    }
+
     /// An archive was opened, or cannot be.
-    pub(super) fn mount_opened(
-        &mut self,
-        plan: MountPlan,
-        opened: Opened,
-    ) {
+    pub(super) fn mount_opened(&mut self, plan: MountPlan, opened: Opened) {
         let ticket = plan.ticket;
         let source = plan.source.clone();
         let mounted = opened
@@ -199,7 +240,10 @@ impl Machine {
     }
 
     fn list_mounts(&self) -> Vec<MountInfo> {
+        let space = |path: &str| self.disks.space(path).unzip();
         let mounts = self.mounts.iter().map(|mount| MountInfo {
+            used: space(&mount.path).0,
+            size: space(&mount.path).1,
             path: mount.path.clone(),
             source: mount.source.clone(),
             access: match mount.access {
@@ -226,7 +270,7 @@ impl Machine {
             .kernel
             .spawn(&self.authority, spec)
             .map_err(|error| Refusal::new("spawn", error))?;
-        let task = self.add_guest(process, Vec::new(), None);
+        let task = self.add_guest(process, Vec::new(), None, None);
         if let Some(last) = self.files.replace(task)
             && let Some(guest) = self.guests.remove(&last)
         {
@@ -255,15 +299,21 @@ impl Machine {
         grants::hold(&mut spec, &given, &self.mounts, self.kernel.clock())
             .map_err(|message| Refusal::new("grant", message))?;
         let trace = spawn.trace.map(|format| {
-            let lines = Arc::new(TraceLines::default());
-            spec.observer = Some(lines.observer(match format {
+            let trace = Trace::new(match format {
                 TraceFormat::Text => Format::Text,
                 TraceFormat::Json => Format::Json,
-            }));
-            lines
+            });
+            spec.observer = Some(trace.tracer.clone());
+            trace
         });
+        let hold = |given| {
+            let clock = self.kernel.clock();
+            CommandRun::hold(&mut spec, given, &self.mounts, clock, &*self.outside)
+        };
+        let command = spawn.command.map(hold).transpose()?;
+        let counts = command.as_ref().is_some_and(CommandRun::counts);
         let streams = self.standard_streams(&mut spec, spawn.stdio)?;
-        let local = (!self.seeded && spec.observer.is_none() && spec.clock.is_none()).then(|| {
+        let local = (!self.seeded && !counts && spec.observer.is_none() && spec.clock.is_none()).then(|| {
             let environment = spec.environment.iter();
             Local {
                 arguments: spec.arguments.clone(),
@@ -293,7 +343,7 @@ impl Machine {
                 self.terminals.bring_forward(number, &process);
             }
         }
-        let task = self.add_guest(process, options.collect(), trace);
+        let task = self.add_guest(process, options.collect(), trace, command);
         Ok(Spawned {
             pid,
             task,
@@ -322,6 +372,13 @@ impl Machine {
                         numbers[at] = Some(self.streams.outwards(&self.ready, From::Pipe(reader)));
                         ends[at] = Some(writer);
                     }
+                }
+                Stdio::Standard { escapes } => {
+                    let stream = u8::try_from(at)
+                        .map_err(|_| Errno::BadFd)
+                        .and_then(|at| standard_stream(at, escapes))
+                        .map_err(|errno| Refusal::new("spawn", errno.words()))?;
+                    ends[at] = Some(stream);
                 }
                 Stdio::Terminal(number) => {
                     let slave = self.terminals.slave(number).ok_or_else(|| {
@@ -390,12 +447,34 @@ impl Machine {
 }
 
 #[cfg(target_arch = "wasm32")]
-fn host_directory(path: &str) -> Result<Arc<dyn Directory>, String> {
+pub(super) fn host_directory(path: &str) -> Result<Arc<dyn Directory>, String> {
     crate::host_directory::HostDirectory::open(path).map_err(|error| error.to_string())
 }
 
 /// Natively this crate is only tested.
 #[cfg(not(target_arch = "wasm32"))]
-fn host_directory(path: &str) -> Result<Arc<dyn Directory>, String> {
+pub(super) fn host_directory(path: &str) -> Result<Arc<dyn Directory>, String> {
     Err(format!("{path}: there is no host"))
 }
+
+#[cfg(target_arch = "wasm32")]
+fn host_device(number: u32) -> Arc<dyn BlockDevice> {
+    Arc::new(crate::disk_device_unsafe::HostDevice::new(number))
+}
+
+/// Natively this crate is only tested: an image in memory.
+#[cfg(not(target_arch = "wasm32"))]
+fn host_device(_number: u32) -> Arc<dyn BlockDevice> {
+    Arc::new(holm_disk::MemoryDevice::new(Vec::new()))
+}
+
+#[cfg(target_arch = "wasm32")]
+use crate::host_directory::{standard_ready, standard_stream};
+
+#[cfg(not(target_arch = "wasm32"))]
+fn standard_stream(_: u8, _: bool) -> holm_kernel::vfs::Result<Arc<dyn Stream>> {
+    Err(Errno::NotImplemented)
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn standard_ready(_: u8) {}
