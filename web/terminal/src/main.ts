@@ -144,22 +144,28 @@ function start({ holm, storage }: Booted): void {
 
 /** Says why there is no system, in place of the terminal. */
 function explain(error: unknown): void {
-  const [what = "", ...help] = problemLines(error);
+  const [what = "", ...help] = problemLines(error).map(sentence);
   page.classList.add("is-failed");
   main.replaceChildren(
     element(
       "div",
       { class: "failure", attributes: { role: "alert" } },
-      element("h1", { text: "Holm does not run here" }),
+      element("h2", { text: "Holm does not run here" }),
       element("p", { class: "lead", text: what }),
-      ...help.map((line) => element("p", { text: line.replace(/^help: /, "") })),
+      ...help.map((line) => element("p", { text: line })),
       element("p", {
+        class: "quiet",
         text:
-          "Programs in a page have to wait for their kernel. Browsers can do that in two ways: shared memory, " +
-          "which the server must allow with two headers, or JSPI, which Chromium has from version 137, Firefox " +
-          "from 153 and Safari from 27.",
+          "Programs in a page have to wait for their kernel. Browsers let them in two ways: by shared " +
+          "memory, which the page's server must allow, or by JSPI, which newer browsers have.",
       }),
       button("Try again", () => location.reload(), { icon: "refresh", class: "button primary" }),
     ),
   );
+}
+
+/** A line of a message as a sentence of a page. */
+function sentence(line: string): string {
+  const text = line.replace(/^help: /, "");
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.?!]$/.test(text) ? "" : "."}`;
 }

@@ -12,9 +12,9 @@ const BOLD = "\u001b[1m";
 const PLAIN = "\u001b[0m";
 const LETTER =
   "Welcome to Holm.\n\n" +
-  "Reading this file took a grant: programs start with nothing but the terminal,\n" +
-  "and you said that this one may read here. See who has what with ps, and every\n" +
-  "single call with: trace next\n";
+  "If a program showed you this, you let it: programs start with nothing but the\n" +
+  "terminal, and read your files when you say so. ps shows who has been granted\n" +
+  "what, and trace next every call that the next program makes.\n";
 
 /** Greets, and says where files are kept. */
 export async function welcome(session: Session, storage: StorageState): Promise<void> {

@@ -182,8 +182,9 @@ export class Editor {
     this.#offer = undefined;
     this.#search = undefined;
     this.#line.obey("end");
-    this.#draw(true);
-    this.#screen.write(`${mark}\r\n${BRACKETED_OFF}`);
+    const below = this.#draw(true);
+    // A line that fills its last row has left the cursor below it already.
+    this.#screen.write(`${below && mark === "" ? "" : `${mark}\r\n`}${BRACKETED_OFF}`);
     const done = this.#entered;
     this.#entered = undefined;
     done?.(entered);
@@ -262,7 +263,8 @@ export class Editor {
     return `${this.#row > 0 ? `\u001b[${this.#row}A` : ""}\r\u001b[J`;
   }
 
-  #draw(final = false): void {
+  /** Draws the line. Says whether the cursor is in a row below its text. */
+  #draw(final = false): boolean {
     const search = this.#search;
     const prompt: Prompt = search
       ? {
@@ -279,11 +281,13 @@ export class Editor {
     let out = this.#erased() + prompt.drawn + text.replaceAll("\n", "\r\n");
     if (ghost !== "") out += DIM + ghost + PLAIN;
     // A line that fills its last column leaves the cursor there until something follows.
-    if (end.column === 0 && end.row > 0 && !(text + ghost).endsWith("\n")) out += "\r\n";
+    const below = end.column === 0 && end.row > 0 && !(text + ghost).endsWith("\n");
+    if (below) out += "\r\n";
     if (end.row > cursor.row) out += `\u001b[${end.row - cursor.row}A`;
     out += `\r${cursor.column > 0 ? `\u001b[${cursor.column}C` : ""}`;
     this.#row = cursor.row;
     this.#screen.write(out);
+    return below;
   }
 }
 

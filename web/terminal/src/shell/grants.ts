@@ -63,25 +63,38 @@ export class GrantBook {
   }
 }
 
-const OPTION = /To allow (?:it|more): (--[a-z-]+(?: (?:'(?:[^']|'\\'')*'|\S+))?)\s*$/;
+const OPTION = /(To allow (?:it|more): )(--[a-z-]+(?: (?:'(?:[^']|'\\'')*'|\S+))?)\s*$/;
 
-/** The options that would allow what these sentences say was refused. */
-export async function remedies(
+/** What was refused, in words and as options that would allow it. */
+export interface Refused {
+  sentences: string[];
+  remedies: string[];
+}
+
+/** Refusals of the system with folders as this shell names them. */
+export async function explained(
   refusals: readonly string[],
   directory: string,
   isDirectory: (path: string) => Promise<boolean>,
-): Promise<string[]> {
-  const found: string[] = [];
+): Promise<Refused> {
+  const refused: Refused = { sentences: [], remedies: [] };
   for (const refusal of refusals) {
-    const option = OPTION.exec(refusal)?.[1];
-    if (!option) continue;
-    const remedy = await placed(option, directory, isDirectory);
-    if (remedy !== undefined && !found.includes(remedy)) found.push(remedy);
+    const option = OPTION.exec(refusal)?.[2];
+    const remedy = option === undefined ? undefined : await placed(option, directory, isDirectory);
+    refused.sentences.push(
+      remedy === undefined
+        ? refusal
+        : refusal.replace(OPTION, (_all, words: string) => words + remedy),
+    );
+    if (remedy !== undefined && !refused.remedies.includes(remedy)) refused.remedies.push(remedy);
   }
-  return found;
+  return refused;
 }
 
-/** A remedy with a folder of this system in place of `HOST_DIR`, which stands for "some folder". */
+/**
+ * A remedy with a folder of this system. The system's sentences know no current folder: they say
+ * `HOST_DIR`, or start at the root.
+ */
 async function placed(
   option: string,
   directory: string,
@@ -95,7 +108,7 @@ async function placed(
   const suffix = access === "" ? "" : `:${access}`;
   // `.` is seen as the root anyway.
   if (host === "." && seen === "/") return `--dir .${suffix}`;
-  if (host !== "HOST_DIR") return option;
+  if (host !== "HOST_DIR" && host !== `.${seen}`) return option;
   const below = `${directory === "/" ? "" : directory}${seen}`;
   // The same name is what is meant most often; else the folder below where the person is.
   for (const candidate of [seen, below]) {

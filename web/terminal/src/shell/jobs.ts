@@ -2,7 +2,7 @@
 
 import type { Exit, Process, SpawnOptions, Terminal } from "@holm/web";
 import { textOf } from "./expand.js";
-import { remedies } from "./grants.js";
+import { explained } from "./grants.js";
 import { UsageProblem } from "./options.js";
 import { resolvePath } from "./paths.js";
 import { problemLines, reportOf } from "./report.js";
@@ -40,6 +40,7 @@ const DRAIN_MOST_MS = 2_000;
 export class Job implements Foreground {
   readonly #session: Session;
   readonly #line: string;
+  readonly #pipeline: Pipeline;
   readonly #stop = new AbortController();
   readonly #detached = new Set<Process>();
   readonly #screen: Sink;
@@ -50,7 +51,8 @@ export class Job implements Foreground {
   #offers: { command: Command; remedies: string[] }[] = [];
   terminal: Terminal | undefined;
 
-  constructor(session: Session, line: string) {
+  constructor(session: Session, line: string, pipeline: Pipeline) {
+    this.#pipeline = pipeline;
     this.#session = session;
     this.#line = line;
     this.#screen = screenSink((text) => session.screen.draw(text));
@@ -67,8 +69,8 @@ export class Job implements Foreground {
   }
 
   /** Runs to the end, and answers with the exit code of the last command. */
-  async run(pipeline: Pipeline): Promise<number> {
-    const { commands } = pipeline;
+  async run(): Promise<number> {
+    const { commands } = this.#pipeline;
     const running = commands.map((command) => ({ command, streams: {} as Streams }));
     try {
       const stages: Stage[] = [];
@@ -97,7 +99,8 @@ export class Job implements Foreground {
   /** The line that would run the job again with what it was refused. */
   offer(): string | undefined {
     const [first] = this.#offers;
-    return first ? rerunLine(this.#line, first.command, first.remedies) : undefined;
+    if (!first) return undefined;
+    return rerunLine(this.#line, this.#pipeline.commands, first.command, first.remedies);
   }
 
   async #redirect(command: Command, streams: Streams): Promise<void> {
@@ -214,10 +217,10 @@ export class Job implements Foreground {
       if (streams.output) await writeText(streams.output, `${result}\n`);
       else this.#notes.push(printable(result));
     }
-    this.#notes.push(...reportOf(exit, stage.options));
-    if (stage.options.quiet) return;
-    const found = await remedies(exit.refusals, this.#session.directory, this.#session.isDirectory);
-    if (found.length > 0) this.#offers.push({ command, remedies: found });
+    const { directory, isDirectory } = this.#session;
+    const { sentences, remedies } = await explained(exit.refusals, directory, isDirectory);
+    this.#notes.push(...reportOf({ ...exit, refusals: sentences }, stage.options));
+    if (remedies.length > 0 && !stage.options.quiet) this.#offers.push({ command, remedies });
   }
 
   /** Writes lines of the shell's own, between what programs write. */

@@ -3,15 +3,26 @@
 import { splitPaths } from "./options.js";
 import type { Command } from "./syntax.js";
 
-/** `line` with `remedies` as options of `command`, which is a part of it. */
-export function rerunLine(line: string, command: Command, remedies: readonly string[]): string {
+/**
+ * The pipeline that `command` is a part of, with `remedies` as its options. The rest of the line
+ * has run already, and is not run again.
+ */
+export function rerunLine(
+  line: string,
+  pipeline: readonly Command[],
+  command: Command,
+  remedies: readonly string[],
+): string {
+  const start = pipeline[0]?.start ?? 0;
+  const end = pipeline.at(-1)?.end ?? line.length;
   const [first, second] = command.words;
-  if (!first) return line;
+  if (!first) return line.slice(start, end);
   const texts = command.words.map((word) => line.slice(word.start, word.end));
   if (texts[0] !== "holm" || texts[1] !== "run" || !second) {
-    return `${line.slice(0, first.start)}holm run ${remedies.join(" ")} ${line.slice(first.start)}`;
+    const [head, tail] = [line.slice(start, first.start), line.slice(first.start, end)];
+    return `${head}holm run ${remedies.join(" ")} ${tail}`;
   }
-  let kept = line.slice(second.end);
+  let kept = line.slice(second.end, end);
   const places = remedies.map(seenAt);
   for (let at = 2; at < command.words.length && texts[at]?.startsWith("-"); at += 1) {
     const option = texts[at] ?? "";
@@ -21,7 +32,7 @@ export function rerunLine(line: string, command: Command, remedies: readonly str
     if (place !== undefined && places.includes(place)) kept = kept.replace(` ${whole}`, "");
     if (value !== undefined) at += 1;
   }
-  return `${line.slice(0, second.end)} ${remedies.join(" ")}${kept}`;
+  return `${line.slice(start, second.end)} ${remedies.join(" ")}${kept}`;
 }
 
 function seenAt(option: string): string | undefined {

@@ -57,9 +57,9 @@ export class Shell {
     for (const pipeline of pipelines) {
       if (pipeline.when === "success" && this.#session.status !== 0) continue;
       if (pipeline.when === "failure" && this.#session.status === 0) continue;
-      const job = new Job(this.#session, line);
+      const job = new Job(this.#session, line, pipeline);
       this.#job = job;
-      this.#session.status = await job.run(pipeline);
+      this.#session.status = await job.run();
       this.#job = undefined;
       this.#session.offer = job.offer();
       this.#session.page.filesChanged();

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { GrantBook, remedies } from "../../src/shell/grants.js";
+import { explained, GrantBook } from "../../src/shell/grants.js";
 import { mergeGrants, readOptions, UsageProblem, withDirectory } from "../../src/shell/options.js";
 import { rerunLine } from "../../src/shell/rerun.js";
 import { parse } from "../../src/shell/syntax.js";
@@ -81,36 +81,48 @@ test("a granted folder that one is in is seen as the current folder, with no mor
 
 test("remedies are taken from the sentences, with folders of this system", async () => {
   const folders = new Set(["/home", "/home/a/data"]);
-  const found = await remedies(
+  const { remedies, sentences } = await explained(
     [
       "refused: read /notes.txt: nothing is granted there. To allow it: --dir .::/:ro",
       "refused: change /home/x: nothing is granted there. To allow it: --dir HOST_DIR::/home:rw",
       "refused: read /data/x: nothing is granted there. To allow it: --dir HOST_DIR::/data:ro",
       "refused: read /nosuch/x: nothing is granted there. To allow it: --dir HOST_DIR::/nosuch:ro",
+      "refused: read /home/y: nothing is granted there. To allow it: --dir ./home::/home:ro",
       "refused: more than 64 open descriptors. To allow more: --max-fds 128",
       'refused: "a" leads out of the directory it is relative to. No option allows that',
     ],
     "/home/a",
     (path) => Promise.resolve(folders.has(path)),
   );
-  assert.deepEqual(found, [
+  assert.deepEqual(remedies, [
     "--dir .:ro",
     "--dir /home:rw",
     "--dir /home/a/data::/data:ro",
+    "--dir /home:ro",
     "--max-fds 128",
   ]);
+  assert.equal(
+    sentences[4],
+    "refused: read /home/y: nothing is granted there. To allow it: --dir /home:ro",
+  );
+  assert.match(sentences[3] ?? "", /HOST_DIR/);
 });
 
 test("the offered line grants where the command stands, and only there", () => {
   const offer = (line: string, remedy: string, at = 0): string => {
-    const command = parse(line).flatMap((each) => each.commands)[at];
+    const pipeline = parse(line).find((each) => each.commands.length > at)?.commands ?? [];
+    const command = pipeline[at];
     assert.ok(command);
-    return rerunLine(line, command, [remedy]);
+    return rerunLine(line, pipeline, command, [remedy]);
   };
   assert.equal(offer("cat a", "--dir .:ro"), "holm run --dir .:ro cat a");
   assert.equal(
     offer("hello | cat - a > b", "--dir .:ro", 1),
     "hello | holm run --dir .:ro cat - a > b",
+  );
+  assert.equal(
+    offer("rm x; hello | cat a && echo", "--dir .:ro", 1),
+    "hello | holm run --dir .:ro cat a",
   );
   assert.equal(offer("A=1 cat a", "--dir .:ro"), "A=1 holm run --dir .:ro cat a");
   assert.equal(offer("holm run cat a", "--dir .:ro"), "holm run --dir .:ro cat a");
