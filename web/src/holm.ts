@@ -19,6 +19,7 @@ import type {
   MountInfo,
   MountSource,
   Output,
+  Pipe,
   Process,
   ProcessInfo,
   Program,
@@ -269,6 +270,11 @@ class System implements Holm {
     return SystemTerminal.open(this.#link, this.#streams, listen, columns, rows);
   }
 
+  async pipe(): Promise<Pipe> {
+    const { pipe } = await this.#link.order<{ pipe: number }>({ do: "pipe" });
+    return new SystemPipe(pipe, () => this.#link.tell({ do: "close-pipe", pipe }));
+  }
+
   processes(): Promise<ProcessInfo[]> {
     return this.#link.order({ do: "processes" });
   }
@@ -341,12 +347,26 @@ async function feed(
   }
 }
 
-function stdio(given: Stdio | undefined): string | { terminal: number } {
+/** A pipe of the kernel. */
+class SystemPipe implements Pipe {
+  readonly number: number;
+  readonly close: () => void;
+
+  constructor(number: number, close: () => void) {
+    this.number = number;
+    this.close = close;
+  }
+}
+
+function stdio(given: Stdio | undefined): string | object {
   if (given === undefined || given === "pipe") {
     return "pipe";
   }
   if (given === "null") {
     return "null";
+  }
+  if (given instanceof SystemPipe) {
+    return { between: given.number };
   }
   return { terminal: (given as SystemTerminal).number };
 }

@@ -73,8 +73,17 @@ export type Program =
   | string
   | Promise<Response>;
 
-/** Where a standard stream of a process leads. */
-export type Stdio = "pipe" | "null" | Terminal;
+/** Where a standard stream of a process leads: to the page, nowhere, or between processes. */
+export type Stdio = "pipe" | "null" | Terminal | Pipe;
+
+/**
+ * A pipe between two processes, within the kernel: the `stdout` or `stderr` of one and the
+ * `stdin` of another.
+ */
+export interface Pipe {
+  /** Lets go of the ends that no process was given. */
+  close(): void;
+}
 
 /** How a process is started. */
 export interface SpawnOptions {
@@ -277,6 +286,8 @@ export interface Holm {
   /** Compiles a program once, to be started often. */
   compile(program: Program): Promise<WebAssembly.Module>;
   terminal(columns: number, rows: number): Promise<Terminal>;
+  /** A pipe, to be given to the two processes that it connects. */
+  pipe(): Promise<Pipe>;
   processes(): Promise<ProcessInfo[]>;
   mounts(): Promise<MountInfo[]>;
   mount(path: string, source: MountSource): Promise<void>;

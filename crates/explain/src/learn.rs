@@ -187,6 +187,14 @@ fn use_mount(needs: &mut Needs, mount: &UsedMount, lock: &Lock, places: &dyn Pla
             };
             needs.use_directory(&guest, access, Some(&places.directory(host)));
         }
+        LockedSource::Disk { access, .. } => {
+            let access = if mount.changed {
+                *access
+            } else {
+                Access::ReadOnly
+            };
+            needs.use_directory(&guest, access, None);
+        }
         LockedSource::Archive { archive, packaged } => {
             let archive = match packaged {
                 true => archive.clone(),

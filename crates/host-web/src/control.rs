@@ -67,6 +67,13 @@ pub enum Order {
     },
     /// Lists the processes.
     Processes,
+    /// Makes a pipe for two processes that are to be started. Answers a [`Pipe`].
+    Pipe,
+    /// Lets go of the ends of a pipe that no process was given.
+    ClosePipe {
+        /// The pipe.
+        pipe: u32,
+    },
     /// Makes a terminal. Answers a [`Terminal`].
     Terminal {
         /// Its width in characters.
@@ -259,6 +266,8 @@ pub enum Stdio {
     Pipe,
     /// To a terminal of the system.
     Terminal(u32),
+    /// From a pipe of the system, or into one. Each of its ends is given once.
+    Between(u32),
     /// To the worker's own stream of the same number, in Node.
     Standard {
         /// Whether escape sequences reach its terminal.
@@ -311,6 +320,13 @@ pub struct Local {
     pub arguments: Vec<String>,
     /// Its environment as `NAME=value`.
     pub environment: Vec<String>,
+}
+
+/// A pipe that was made.
+#[derive(Debug, Serialize)]
+pub struct Pipe {
+    /// Its number.
+    pub pipe: u32,
 }
 
 /// A terminal that was made.
@@ -431,6 +447,8 @@ pub enum Reply {
     Spawned(Box<Spawned>),
     /// Of [`Order::Files`].
     Files(Files),
+    /// Of [`Order::Pipe`].
+    Pipe(Pipe),
     /// Of [`Order::Terminal`].
     Terminal(Terminal),
     /// Of [`Order::Processes`].

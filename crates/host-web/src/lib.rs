@@ -26,6 +26,7 @@ pub mod host_directory;
 mod imports_unsafe;
 mod machine;
 mod mounts;
+mod pipes;
 #[cfg(target_arch = "wasm32")]
 mod ports;
 mod ready;

@@ -21,6 +21,7 @@ use crate::control::ProcessUsage;
 use crate::disks::Disks;
 use crate::event::{Ended, Event, Outside};
 use crate::mounts::{Mounts, absolute};
+use crate::pipes::Pipes;
 use crate::ready::{ReadyQueue, Token};
 use crate::streams::Streams;
 use crate::terminals::Terminals;
@@ -107,6 +108,7 @@ pub struct Machine {
     next_guest: u32,
     streams: Streams,
     terminals: Terminals,
+    pipes: Pipes,
     archives: Archives<MountPlan>,
     mounts: Mounts,
     disks: Disks,
@@ -162,6 +164,7 @@ impl Machine {
             next_guest: 1,
             streams: Streams::default(),
             terminals: Terminals::default(),
+            pipes: Pipes::default(),
             archives: Archives::default(),
             mounts: Mounts::default(),
             disks: Disks::default(),

@@ -24,6 +24,7 @@ pub mod coarse_clock;
 pub mod denial;
 mod descriptor;
 pub mod deterministic;
+pub mod escape;
 pub mod kernel;
 pub mod pipe;
 pub mod port;

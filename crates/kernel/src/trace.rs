@@ -5,6 +5,7 @@
 
 use std::fmt::{self, Debug, Display};
 use std::io::IoSlice;
+use std::sync::Arc;
 
 use holm_abi::{
     Advice, ClockId, Errno, Event, ExitStatus, Fd, FdFlags, FdStat, ListSizes, LookupFlags,
@@ -22,6 +23,35 @@ pub trait Observer: Debug + Send + Sync {
     }
     /// A call has completed. Called on the guest's thread: be quick.
     fn completed(&self, event: &TraceEvent<'_>);
+}
+
+/// Passes each event on to all of them, in order.
+#[derive(Debug)]
+pub struct Observers(Vec<Arc<dyn Observer>>);
+
+impl Observers {
+    /// Nobody, the one, or all as one.
+    #[must_use]
+    pub fn one_of(mut all: Vec<Arc<dyn Observer>>) -> Option<Arc<dyn Observer>> {
+        if all.len() > 1 {
+            return Some(Arc::new(Observers(all)));
+        }
+        all.pop()
+    }
+}
+
+impl Observer for Observers {
+    fn started(&self, process: &Process) {
+        for observer in &self.0 {
+            observer.started(process);
+        }
+    }
+
+    fn completed(&self, event: &TraceEvent<'_>) {
+        for observer in &self.0 {
+            observer.completed(event);
+        }
+    }
 }
 
 /// A completed system call.

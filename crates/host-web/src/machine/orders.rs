@@ -13,7 +13,7 @@ use super::command::CommandRun;
 use super::{CANNOT_START, Machine, MountPlan, Trace, function_name, usage};
 use crate::archives::Opened;
 use crate::control::{
-    Answer, End, Files, Local, MountInfo, Order, ProcessInfo, Refusal, Reply, Source, Spawn,
+    Answer, End, Files, Local, MountInfo, Order, Pipe, ProcessInfo, Refusal, Reply, Source, Spawn,
     Spawned, Stdio, Terminal, TraceFormat,
 };
 use crate::disks::Wanted;
@@ -79,6 +79,16 @@ impl Machine {
                 }
             }
             Order::Processes => return Ok(Reply::Processes(self.list_processes())),
+            Order::Pipe => {
+                let pipe = self.pipes.add().ok_or_else(|| {
+                    Refusal::new(
+                        "spawn",
+                        "too many pipes wait for their processes; close some",
+                    )
+                })?;
+                return Ok(Reply::Pipe(Pipe { pipe }));
+            }
+            Order::ClosePipe { pipe } => self.pipes.remove(pipe),
             Order::Terminal { columns, rows } => {
                 let (terminal, master) = self.terminals.add(&self.ready, columns, rows);
                 let stream = self.streams.outwards(&self.ready, From::Terminal(master));
@@ -313,15 +323,16 @@ impl Machine {
         let command = spawn.command.map(hold).transpose()?;
         let counts = command.as_ref().is_some_and(CommandRun::counts);
         let streams = self.standard_streams(&mut spec, spawn.stdio)?;
-        let local = (!self.seeded && !counts && spec.observer.is_none() && spec.clock.is_none()).then(|| {
-            let environment = spec.environment.iter();
-            Local {
-                arguments: spec.arguments.clone(),
-                environment: environment
-                    .map(|(name, value)| format!("{name}={value}"))
-                    .collect(),
-            }
-        });
+        let local = (!self.seeded && !counts && spec.observer.is_none() && spec.clock.is_none())
+            .then(|| {
+                let environment = spec.environment.iter();
+                Local {
+                    arguments: spec.arguments.clone(),
+                    environment: environment
+                        .map(|(name, value)| format!("{name}={value}"))
+                        .collect(),
+                }
+            });
         let memory_bytes = spec.limits.memory_bytes;
         let process = self
             .kernel
@@ -338,9 +349,11 @@ impl Machine {
         };
         let pid = process.pid().0;
         let options = given.allowed().iter().map(|grant| grant.to_option());
-        for stdio in spawn.stdio {
-            if let Stdio::Terminal(number) = stdio {
-                self.terminals.bring_forward(number, &process);
+        for (at, stdio) in spawn.stdio.into_iter().enumerate() {
+            match stdio {
+                Stdio::Terminal(number) => self.terminals.bring_forward(number, &process),
+                Stdio::Between(number) => self.pipes.given(number, at == 0),
+                _ => {}
             }
         }
         let task = self.add_guest(process, options.collect(), trace, command);
@@ -379,6 +392,16 @@ impl Machine {
                         .and_then(|at| standard_stream(at, escapes))
                         .map_err(|errno| Refusal::new("spawn", errno.words()))?;
                     ends[at] = Some(stream);
+                }
+                Stdio::Between(number) => {
+                    let end = self.pipes.end(number, at == 0).ok_or_else(|| {
+                        let end = if at == 0 { "read" } else { "written" };
+                        Refusal::new(
+                            "spawn",
+                            format_args!("pipe {number} is {end} by another program already"),
+                        )
+                    })?;
+                    ends[at] = Some(end);
                 }
                 Stdio::Terminal(number) => {
                     let slave = self.terminals.slave(number).ok_or_else(|| {
