@@ -3,7 +3,10 @@
 import "@fontsource-variable/inter/wght.css";
 import "@fontsource-variable/jetbrains-mono/wght.css";
 import "./style/page.css";
+import "./style/terminal.css";
 import "./style/panels.css";
+import "./style/help.css";
+import "./style/narrow.css";
 import { Adder, watchDrops } from "./page/add-files.js";
 import { Appearance } from "./page/appearance.js";
 import { button, element } from "./page/dom.js";

@@ -38,6 +38,10 @@ export async function openPage(
   { width = 1360, height = 840, scheme = "dark", mobile = false } = {},
 ) {
   const visit = await browser.createBrowserContext();
+  return openTab(visit, address, { width, height, scheme, mobile });
+}
+
+async function openTab(visit, address, { width, height, scheme, mobile }) {
   const tab = await visit.newPage();
   const problems = [];
   tab.on("console", (message) => {
@@ -55,7 +59,7 @@ export async function openPage(
   });
   await tab.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
   await tab.goto(address, { waitUntil: "load" });
-  const page = new TerminalPage(tab, problems, visit);
+  const page = new TerminalPage(tab, problems, visit, { width, height, scheme, mobile });
   await page.until(
     "the page is ready",
     async () => (await tab.$("#page.is-ready, #page.is-failed")) !== null,
@@ -64,10 +68,16 @@ export async function openPage(
 }
 
 export class TerminalPage {
-  constructor(tab, problems, visit) {
+  constructor(tab, problems, visit, view) {
+    this.view = view;
     this.tab = tab;
     this.problems = problems;
     this.visit = visit;
+  }
+
+  /** Another tab of the same visit, with the same storage. */
+  another(address) {
+    return openTab(this.visit, address, this.view);
   }
 
   /** The lines on the screen, without spaces at their ends. */

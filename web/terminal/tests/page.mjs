@@ -207,6 +207,13 @@ onPage("archives are mounted read-only", {}, async (page) => {
   assert.match(await page.run("echo x > /mnt/bundle/b"), /read-only|EROFS/i);
 });
 
+onPage("a second tab has a /home of its own, and says so", {}, async (page) => {
+  const second = await page.another(isolated.address);
+  await second.see(/gone when this page is closed[\s\S]*\$$/);
+  assert.equal(await second.run("hello > x && builtin cat x"), "Hello from Rust!");
+  assert.deepEqual(second.problems, []);
+});
+
 onPage("what is in /home stays", {}, async (page) => {
   await page.run("echo kept > kept.txt; sync");
   await page.tab.reload();
