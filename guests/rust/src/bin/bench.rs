@@ -22,7 +22,7 @@ struct Options {
 
 type Measure = fn(&Path) -> io::Result<f64>;
 
-const MEASURES: [(&str, Measure); 14] = [
+const MEASURES: [(&str, Measure); 15] = [
     ("write_8_ns", write_small),
     ("read_8_ns", read_small),
     ("pread_like_ns", seek_and_read),
@@ -35,6 +35,7 @@ const MEASURES: [(&str, Measure); 14] = [
     ("clock_ns", clock),
     ("dev_null_ns", dev_null),
     ("random_8_ns", random),
+    ("args_ns", arguments),
     ("hash_ns_per_kib", hash),
     ("matrix_sort_ns", matrix_and_sort),
 ];
@@ -243,6 +244,14 @@ fn random(_: &Path) -> io::Result<f64> {
     let mut device = File::open("/dev/urandom")?;
     let mut bytes = [0; 8];
     each(100_000, || device.read_exact(&mut bytes))
+}
+
+/// Two system calls in a guest: the sizes, and the arguments.
+fn arguments(_: &Path) -> io::Result<f64> {
+    each(50_000, || {
+        black_box(std::env::args_os().len());
+        Ok(())
+    })
 }
 
 /// FNV-1a with a finishing mix over 4 MiB: loads, multiplies and shifts. Nanoseconds for a KiB.
