@@ -10,6 +10,7 @@ mod archives;
 mod bad_input;
 mod cache;
 mod denials;
+mod disks;
 mod escapes;
 mod files;
 mod guests;

@@ -5,6 +5,7 @@
 mod output;
 
 mod cache;
+mod disk;
 mod host;
 mod inspect;
 mod run;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         Step::Run(plan) => run::run(*plan, &host),
         Step::Special(SpecialCommand::Inspect(options)) => inspect::run(&options),
         Step::Special(SpecialCommand::Cache(options)) => cache::run(&options, &host),
+        Step::Special(SpecialCommand::Disk(options)) => disk::run(&options),
     };
     ExitCode::from(done.unwrap_or_else(|error| error.tell(&host)))
 }

@@ -18,6 +18,7 @@ use holm_os::{
 };
 
 use crate::cache;
+use crate::disk::MountedDisk;
 use crate::host::NativeHost;
 use crate::watch::Watchers;
 
@@ -31,7 +32,7 @@ pub(crate) fn run(plan: Plan, host: &NativeHost) -> Result<u8, CommandError> {
     for (name, value) in &plan.environment {
         command.env(name, value);
     }
-    hold(&mut command, &plan, host)?;
+    let disks = hold(&mut command, &plan, host)?;
     let watchers = Watchers::new(&plan.watch, &mut command)?;
     command.tier(match plan.tier {
         Tier::Auto => TierChoice::Auto,
@@ -44,7 +45,11 @@ pub(crate) fn run(plan: Plan, host: &NativeHost) -> Result<u8, CommandError> {
     command
         .on_quick_start(cache::optimise_in_background)
         .on_start(pass_signals);
-    let run = Arc::new(Run { plan, watchers });
+    let run = Arc::new(Run {
+        plan,
+        watchers,
+        disks,
+    });
     let abandoned = run.clone();
     command.on_abandon(move |finished| {
         std::process::exit(i32::from(abandoned.finish(finished)));
@@ -57,18 +62,22 @@ pub(crate) fn run(plan: Plan, host: &NativeHost) -> Result<u8, CommandError> {
 }
 
 /// Gives a process what the plan says, but for arguments and environment.
-fn hold(command: &mut Command, plan: &Plan, host: &NativeHost) -> Result<(), CommandError> {
+fn hold(
+    command: &mut Command,
+    plan: &Plan,
+    host: &NativeHost,
+) -> Result<Vec<MountedDisk>, CommandError> {
+    let mut disks = Vec::new();
     for mount in &plan.mounts {
         let guest = mount.guest.as_str();
         let held = match &mount.source {
             Source::Directory { path, access } => {
-                let access = match access {
-                    MountAccess::ReadOnly => Access::ReadOnly,
-                    MountAccess::ReadWrite => Access::ReadWrite,
-                    MountAccess::CopyOnWrite => Access::CopyOnWrite,
-                };
+                let access = as_access(*access);
                 command.directory(path, guest, access).map(drop)
             }
+            Source::Disk { path, access } => command
+                .disk(path, guest, as_access(*access))
+                .map(|disk| disks.push(MountedDisk::new(path, disk))),
             Source::Archive { path } => command.archive(path, guest).map(drop),
             Source::Temporary { bytes } => command.temporary(guest, *bytes).map(drop),
         };
@@ -97,7 +106,15 @@ fn hold(command: &mut Command, plan: &Plan, host: &NativeHost) -> Result<(), Com
         command.descriptor_limit(count);
     }
     streams(command, plan.streams);
-    Ok(())
+    Ok(disks)
+}
+
+fn as_access(access: MountAccess) -> Access {
+    match access {
+        MountAccess::ReadOnly => Access::ReadOnly,
+        MountAccess::ReadWrite => Access::ReadWrite,
+        MountAccess::CopyOnWrite => Access::CopyOnWrite,
+    }
 }
 
 fn streams(command: &mut Command, streams: StandardStreams) {
@@ -127,6 +144,7 @@ fn pass_signals(running: Running) {
 struct Run {
     plan: Plan,
     watchers: Watchers,
+    disks: Vec<MountedDisk>,
 }
 
 impl Run {
@@ -136,7 +154,16 @@ impl Run {
         if let Some(tracer) = &self.watchers.tracer {
             tracer.note(&finished.status.to_string());
         }
-        finish(&self.plan, &self.ended(finished), &NativeHost::default())
+        let kept = self
+            .disks
+            .iter()
+            .fold(true, |kept, disk| disk.keep() && kept);
+        let code = finish(&self.plan, &self.ended(finished), &NativeHost::default());
+        if kept || code != 0 {
+            code
+        } else {
+            exit::FAILED
+        }
     }
 
     fn ended(&self, finished: Finished) -> Ended {

@@ -12,6 +12,7 @@ pub(crate) fn given(grant: &GrantOptions, limit: &LimitOptions) -> Result<Grants
     let many = [
         ("dir", &grant.directories),
         ("mount", &grant.archives),
+        ("disk", &grant.disks),
         ("tmp", &grant.temporaries),
         ("env", &grant.variables),
         ("listen", &grant.listeners),

@@ -38,7 +38,7 @@ pub use host::Host;
 pub use plan::{Clock, Limits, Mount, MountAccess, Plan, Source, StandardStreams, Watch};
 pub use system_error::system_error;
 
-use options::{CacheOptions, Command, InspectOptions, Options};
+use options::{CacheOptions, Command, DiskOptions, InspectOptions, Options};
 
 /// What is to be done after the command line was read.
 #[derive(Debug)]
@@ -58,6 +58,8 @@ pub enum SpecialCommand {
     Inspect(InspectOptions),
     /// `holm cache`
     Cache(CacheOptions),
+    /// `holm disk`
+    Disk(DiskOptions),
 }
 
 impl SpecialCommand {
@@ -66,6 +68,7 @@ impl SpecialCommand {
         let name = match self {
             SpecialCommand::Inspect(_) => "inspect",
             SpecialCommand::Cache(_) => "cache",
+            SpecialCommand::Disk(_) => "disk",
         };
         let error = CommandError::usage(format_args!("`holm {name}` is part of the native holm"));
         error.tell(host)
@@ -87,6 +90,7 @@ pub fn start(arguments: impl IntoIterator<Item = OsString>, host: &dyn Host) -> 
         },
         Command::Inspect(options) => return Step::Special(SpecialCommand::Inspect(options)),
         Command::Cache(options) => return Step::Special(SpecialCommand::Cache(options)),
+        Command::Disk(options) => return Step::Special(SpecialCommand::Disk(options)),
         Command::Grants(options) => answers::manage(&options, host),
     };
     Step::Done(done.unwrap_or_else(|error| error.tell(host)))

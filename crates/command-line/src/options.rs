@@ -27,6 +27,8 @@ pub enum Command {
     Cache(CacheOptions),
     /// List or forget remembered answers
     Grants(GrantsOptions),
+    /// Create disk images, and look into them
+    Disk(DiskOptions),
 }
 
 #[derive(Debug, Args)]
@@ -77,6 +79,9 @@ pub struct GrantOptions {
     /// Files of an archive (tar, tar.gz, tar.zst, zip), read-only
     #[arg(long = "mount", value_name = "ARCHIVE::GUEST")]
     pub archives: Vec<String>,
+    /// Files of a disk image (see `holm disk`), at /disk [default access: rw]
+    #[arg(long = "disk", value_name = "IMAGE[::GUEST][:ro|:rw|:cow]")]
+    pub disks: Vec<String>,
     /// A directory in memory, at /tmp
     #[arg(long = "tmp", value_name = "SIZE[::GUEST]")]
     pub temporaries: Vec<String>,
@@ -233,5 +238,58 @@ pub enum GrantsCommand {
         /// The app's name
         #[arg(value_name = "APP")]
         app: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct DiskOptions {
+    #[command(subcommand)]
+    pub command: DiskCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DiskCommand {
+    /// Create an empty disk
+    Create {
+        /// The image's file, which does not exist yet
+        #[arg(value_name = "FILE")]
+        image: PathBuf,
+        /// How large it may grow; it starts small
+        #[arg(long, value_name = "SIZE", default_value = "1GiB")]
+        size: String,
+        /// A name for people
+        #[arg(long, value_name = "LABEL", default_value = "")]
+        label: String,
+    },
+    /// List the files of a disk, or of a directory on it
+    Ls {
+        /// The image, and a path on it
+        #[arg(value_name = "FILE[:PATH]")]
+        place: String,
+        /// With what is below
+        #[arg(short, long)]
+        recursive: bool,
+    },
+    /// Copy files onto a disk, off it, or from one to another
+    #[command(
+        after_help = "IMAGE:/PATH is on a disk, anything else on this machine; `-` is \
+        standard input or output. Times are kept."
+    )]
+    Cp {
+        /// What to copy
+        #[arg(value_name = "SOURCE", allow_hyphen_values = true)]
+        source: String,
+        /// Where to: a directory to copy into, or a new name
+        #[arg(value_name = "TARGET", allow_hyphen_values = true)]
+        target: String,
+        /// Directories too, with all they hold
+        #[arg(short, long)]
+        recursive: bool,
+    },
+    /// Read all of a disk, and say what is wrong with it
+    Check {
+        /// The image
+        #[arg(value_name = "FILE")]
+        image: PathBuf,
     },
 }

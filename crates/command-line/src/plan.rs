@@ -95,6 +95,13 @@ pub enum Source {
         /// Its path on the host.
         path: PathBuf,
     },
+    /// The files of a disk.
+    Disk {
+        /// The image's path on the host.
+        path: PathBuf,
+        /// What may be done with its files.
+        access: MountAccess,
+    },
     /// A directory in memory.
     Temporary {
         /// How many bytes it may hold.
@@ -280,11 +287,11 @@ fn mount(mount: &LockedMount, folder: Option<&Path>) -> Mount {
     let source = match &mount.source {
         LockedSource::Directory { host, access } => Source::Directory {
             path: PathBuf::from(host),
-            access: match access {
-                Access::ReadOnly => MountAccess::ReadOnly,
-                Access::ReadWrite => MountAccess::ReadWrite,
-                Access::CopyOnWrite => MountAccess::CopyOnWrite,
-            },
+            access: mount_access(*access),
+        },
+        LockedSource::Disk { image, access } => Source::Disk {
+            path: PathBuf::from(image),
+            access: mount_access(*access),
         },
         LockedSource::Archive { archive, packaged } => Source::Archive {
             path: match (packaged, folder) {
@@ -297,6 +304,14 @@ fn mount(mount: &LockedMount, folder: Option<&Path>) -> Mount {
     Mount {
         guest: mount.guest.as_str().to_owned(),
         source,
+    }
+}
+
+fn mount_access(access: Access) -> MountAccess {
+    match access {
+        Access::ReadOnly => MountAccess::ReadOnly,
+        Access::ReadWrite => MountAccess::ReadWrite,
+        Access::CopyOnWrite => MountAccess::CopyOnWrite,
     }
 }
 

@@ -347,7 +347,7 @@ fn help_goes_to_standard_output_and_mistakes_to_standard_error() {
     let host = Fake::new(&[]);
     host.done(&["--help"], 0);
     let help = host.out();
-    for command in ["run", "inspect", "cache", "grants"] {
+    for command in ["run", "inspect", "cache", "grants", "disk"] {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");
     }
     host.done(&["run", "--memroy", "1MiB", "a.wasm"], 2);

@@ -3,6 +3,7 @@
 //! | what | for |
 //! |---|---|
 //! | [`HostDirectory`] | a directory of the host as a mount |
+//! | [`ImageFile`] | a disk image, locked |
 //! | [`NativeClock`], [`NativeEntropy`] | the kernel's ports |
 //! | [`stdin`], [`stdout`], [`stderr`] | the process's own streams, escapes filtered on request |
 //! | [`HostListener`] | listening sockets |
@@ -29,6 +30,7 @@ mod byte_stream;
 mod clock;
 mod descriptor;
 mod directory;
+mod disk;
 mod entropy;
 mod errno;
 mod error;
@@ -48,6 +50,7 @@ mod usage_unsafe;
 
 pub use clock::NativeClock;
 pub use directory::HostDirectory;
+pub use disk::{ImageError, ImageFile};
 pub use entropy::NativeEntropy;
 pub use errno::from_host;
 pub use error::{HostError, SignalsError};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use holm_abi::Limits;
+use holm_disk::{Disk, OpenMode};
 use holm_engine::TierChoice;
 use holm_host_native::{Escapes, HostDirectory, HostError, HostListener};
 use holm_kernel::coarse_clock::{COARSE_NS, CoarseClock};
@@ -17,6 +18,7 @@ use holm_kernel::{
     Access as MountAccess, ListenerSpec, MountError, Observer, ProcessSpec, StandardStreams,
 };
 
+use crate::disk::{self, DiskFileError};
 use crate::image::{self, ArchiveError};
 use crate::observers::Observers;
 use crate::run::{Finished, OnAbandon, OnQuickStart, OnStart};
@@ -44,6 +46,9 @@ pub enum CommandError {
     /// It cannot be mounted there.
     #[error(transparent)]
     Mount(#[from] MountError),
+    /// A disk cannot be used.
+    #[error(transparent)]
+    Disk(#[from] DiskFileError),
     /// An archive cannot be used.
     #[error("{path}: {source}")]
     Archive {
@@ -165,30 +170,56 @@ impl Command {
     ) -> Result<&mut Command, CommandError> {
         let directory = HostDirectory::open(host)?;
         let source = host.display().to_string();
-        match access {
-            Access::ReadOnly => {
-                self.spec
-                    .namespace
-                    .mount(guest, directory, MountAccess::ReadOnly, &source)?;
-            }
-            Access::ReadWrite => {
-                self.spec
-                    .namespace
-                    .mount(guest, directory, MountAccess::ReadWrite, &source)?;
-            }
+        self.mount_directory(guest, directory, access, &source)?;
+        Ok(self)
+    }
+
+    fn mount_directory(
+        &mut self,
+        guest: &str,
+        directory: Arc<dyn Directory>,
+        access: Access,
+        source: &str,
+    ) -> Result<(), MountError> {
+        let (directory, access, source) = match access {
+            Access::ReadOnly => (directory, MountAccess::ReadOnly, source.to_owned()),
+            Access::ReadWrite => (directory, MountAccess::ReadWrite, source.to_owned()),
             Access::CopyOnWrite => {
                 let upper = self.memory(COPY_BYTES_DEFAULT);
                 let overlay = OverlayFs::new(directory, upper, self.clock.clone());
                 let source = format!("{source} (a copy)");
-                self.spec.namespace.mount(
-                    guest,
-                    overlay.root(),
-                    MountAccess::ReadWrite,
-                    &source,
-                )?;
+                (overlay.root(), MountAccess::ReadWrite, source)
             }
+        };
+        let namespace = &mut self.spec.namespace;
+        namespace.mount(guest, directory, access, &source)?;
+        Ok(())
+    }
+
+    /// Grants the files of the disk in the image at `path`, under the guest path `guest`.
+    /// Answers the disk: who keeps it can [commit](Disk::commit) it when the process has ended,
+    /// and hear what went wrong; it is committed in any case.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError`] when it is no disk, is damaged or in use, or the guest path is taken.
+    pub fn disk(
+        &mut self,
+        path: &Path,
+        guest: &str,
+        access: Access,
+    ) -> Result<Arc<Disk>, CommandError> {
+        let mode = match access {
+            Access::ReadWrite => OpenMode::ReadWrite,
+            Access::ReadOnly | Access::CopyOnWrite => OpenMode::ReadOnly,
+        };
+        let disk = Arc::new(disk::open_with(path, mode, self.clock.clone())?);
+        let source = path.display().to_string();
+        self.mount_directory(guest, disk.root(), access, &source)?;
+        if mode == OpenMode::ReadWrite {
+            disk::commit_now_and_then(&disk);
         }
-        Ok(self)
+        Ok(disk)
     }
 
     /// Grants a directory in memory that holds up to `bytes`.

@@ -22,6 +22,7 @@
 //! gives a [`Finished`]: how it ended, what it used, what was refused to it.
 
 mod command;
+mod disk;
 mod image;
 mod observers;
 mod run;
@@ -30,13 +31,15 @@ mod system;
 mod watchdog;
 
 pub use holm_abi as abi;
+pub use holm_disk as disk_image;
 pub use holm_engine as engine;
 pub use holm_kernel as kernel;
 pub use holm_package as package;
 
-pub use holm_host_native::{HostError, Interrupts, SignalsError};
+pub use holm_host_native::{HostDirectory, HostError, Interrupts, SignalsError};
 
 pub use command::{Access, Command, CommandError};
+pub use disk::{DiskFileError, create_disk, open_disk};
 pub use image::ArchiveError;
 pub use run::{Failure, Finished, RunError};
 pub use stdio::{Captured, Stdio};

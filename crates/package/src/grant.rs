@@ -274,6 +274,15 @@ pub enum Grant {
         /// Where the program sees its files.
         guest: GuestPath,
     },
+    /// `--disk IMAGE::GUEST:ACCESS`
+    Disk {
+        /// The image's path on the host, as written.
+        image: String,
+        /// Where the program sees its files.
+        guest: GuestPath,
+        /// What the program may do with them.
+        access: Access,
+    },
     /// `--tmp SIZE::GUEST`
     Temporary {
         /// Where the program sees it.
@@ -300,6 +309,8 @@ pub enum Grant {
     Limit(Limit),
 }
 
+/// Where `--disk IMAGE` is mounted when no guest path is written.
+pub const DISK_GUEST: &str = "/disk";
 /// Where `--tmp SIZE` is mounted when no guest path is written.
 pub const TEMPORARY_GUEST: &str = "/tmp";
 
@@ -372,6 +383,11 @@ impl Grant {
                 access,
             } => ("dir", format!("{host}::{guest}:{}", access.word())),
             Self::Archive { archive, guest } => ("mount", format!("{archive}::{guest}")),
+            Self::Disk {
+                image,
+                guest,
+                access,
+            } => ("disk", format!("{image}::{guest}:{}", access.word())),
             Self::Temporary { guest, size } if guest.as_str() == TEMPORARY_GUEST => {
                 ("tmp", format_size(*size))
             }
@@ -405,6 +421,7 @@ impl Grant {
         match self {
             Self::Directory { guest, .. }
             | Self::Archive { guest, .. }
+            | Self::Disk { guest, .. }
             | Self::Temporary { guest, .. } => Some(guest),
             _ => None,
         }
@@ -511,6 +528,14 @@ impl fmt::Display for Grant {
             } => {
                 write_access(formatter, guest, *access)?;
                 write!(formatter, ", from {}", printable(host))
+            }
+            Self::Disk {
+                image,
+                guest,
+                access,
+            } => {
+                write_access(formatter, guest, *access)?;
+                write!(formatter, ", on the disk {}", printable(image))
             }
             Self::Archive { archive, guest } => write_archive(formatter, archive, guest),
             Self::Temporary { guest, size } => Capability::Temporary {

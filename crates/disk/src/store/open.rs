@@ -72,7 +72,8 @@ impl Store {
         }
     }
 
-    /// Opens the newest commit that is whole.
+    /// Opens the newest commit that is whole: one whose record is not, a crash has cut short. To
+    /// be read, the one before will do when the tree of the newest is damaged.
     pub(crate) fn open(device: &Arc<dyn BlockDevice>, mode: OpenMode) -> Result<(Store, Recovery)> {
         let mut recovery = Recovery::new();
         let (header, mended, mut commits) = read_head(&**device)?;
@@ -99,8 +100,15 @@ impl Store {
             match store.adopt(commit) {
                 Ok(()) => {
                     if let Some(error) = &first_error {
+                        let what = in_words(error);
+                        // Going on from there would overwrite what could still be saved.
+                        if mode == OpenMode::ReadWrite {
+                            return Err(DiskError::damaged(format!(
+                                "{what}; opened to be read only, it is as one commit before"
+                            )));
+                        }
                         recovery.push(format!(
-                            "the last commit was damaged ({error}), and the one before it opened"
+                            "the last commit is damaged ({what}): this is the one before"
                         ));
                     }
                     if mended && mode == OpenMode::ReadWrite {
@@ -183,6 +191,13 @@ impl Store {
         } else {
             Err(DiskError::damaged(format!("block {block} is used twice")))
         }
+    }
+}
+
+fn in_words(error: &DiskError) -> String {
+    match error {
+        DiskError::Damaged(what) => what.clone(),
+        error => error.to_string(),
     }
 }
 

@@ -228,6 +228,36 @@ fn a_damaged_last_commit_falls_back_to_the_one_before() {
 }
 
 #[test]
+fn a_damaged_tree_can_be_read_as_it_was_before() {
+    let (device, disk) = in_memory(4 << 20);
+    put(&*disk.root(), "one", b"1");
+    disk.commit().expect("a commit");
+    let before = device.to_vec();
+    let generation = disk.info().generation;
+    put(&*disk.root(), "two", b"2");
+    drop(disk);
+    let mut bad = device.to_vec();
+    // The root of the newest tree is in a block that was free before.
+    let record = if (generation + 1).is_multiple_of(2) {
+        1
+    } else {
+        2
+    };
+    let root = u32::from_le_bytes(bad[record * 4096 + 16..][..4].try_into().expect("4"));
+    let root = usize::try_from(root).expect("invariant: small") * 4096;
+    assert!(before[root..root + 4096] != bad[root..root + 4096]);
+    bad[root + 50] ^= 1;
+    let device = Arc::new(MemoryDevice::new(bad));
+    let refused = open_on(&device, OpenMode::ReadWrite).map(drop);
+    let words = refused.expect_err("it is damaged").to_string();
+    assert!(words.contains("to be read only"), "{words}");
+    let disk = open_on(&device, OpenMode::ReadOnly).expect("the commit before");
+    assert_eq!(disk.recovery().len(), 1);
+    assert!(disk.root().stat_at("one").is_ok());
+    assert!(disk.root().stat_at("two").is_err());
+}
+
+#[test]
 fn damaged_data_is_named_by_its_path() {
     let (device, disk) = in_memory(4 << 20);
     let root = disk.root();

@@ -268,6 +268,13 @@ pub enum LockedSource {
         /// Whether it is part of the app.
         packaged: bool,
     },
+    /// A disk: a file system in an image.
+    Disk {
+        /// The image's path, as the person wrote it.
+        image: String,
+        /// What may be done with its files.
+        access: Access,
+    },
     /// A directory in memory.
     Temporary {
         /// How many bytes it may hold.

@@ -3,7 +3,8 @@
 use thiserror::Error;
 
 use super::{
-    Access, ClockPrecision, Grant, Limit, ListenAddress, ListenAddressError, TEMPORARY_GUEST, shown,
+    Access, ClockPrecision, DISK_GUEST, Grant, Limit, ListenAddress, ListenAddressError,
+    TEMPORARY_GUEST, shown,
 };
 use crate::guest_path::{GuestPath, GuestPathError};
 use crate::units::{UnitError, parse_duration, parse_size};
@@ -68,9 +69,11 @@ pub enum OptionError {
     },
     /// What follows the last colon looks like an access and is none.
     #[error(
-        "--dir {value}: `{word}` is not an access; use ro (read only), rw (read and write) or cow (writes stay in a copy). If a path really ends in `:{word}`, add an access after it: {value}:rw"
+        "--{name} {value}: `{word}` is not an access; use ro (read only), rw (read and write) or cow (writes stay in a copy). If a path really ends in `:{word}`, add an access after it: {value}:rw"
     )]
     Access {
+        /// The option's name.
+        name: &'static str,
         /// The value as written.
         value: String,
         /// The word as written.
@@ -134,7 +137,42 @@ pub enum OptionError {
 }
 
 const DIRECTORY_FORM: &str = "--dir HOST[::GUEST][:ro|:rw|:cow]";
+const DISK_FORM: &str = "--disk IMAGE[::GUEST][:ro|:rw|:cow]";
 const ARCHIVE_FORM: &str = "--mount ARCHIVE::GUEST";
+
+/// Takes `HOST[::GUEST][:ro|:rw|:cow]` apart.
+fn split_mount<'a>(
+    name: &'static str,
+    value: &'a str,
+    form: &'static str,
+) -> Result<(&'a str, Option<&'a str>, Access), OptionError> {
+    check_value(name, value, form)?;
+    let (paths, access) = match split_access(value) {
+        Some((paths, access)) => (paths, access),
+        None => (value, Access::ReadWrite),
+    };
+    let split = split_host(paths);
+    let explicit = paths.len() != value.len();
+    if !explicit && let Some(word) = mistaken_access(value, split.is_some()) {
+        return Err(OptionError::Access {
+            name,
+            value: value.to_owned(),
+            word: word.to_owned(),
+        });
+    }
+    let (host, guest) = match split {
+        Some((host, guest)) => (host, Some(guest)),
+        None => (paths, None),
+    };
+    if host.is_empty() {
+        return Err(OptionError::NoHost {
+            name,
+            value: value.to_owned(),
+            form,
+        });
+    }
+    Ok((host, guest, access))
+}
 
 /// Words that people write for an access. After a plain host path only these are taken for a
 /// slip; any other word is part of the path, as in wasmtime.
@@ -161,6 +199,7 @@ impl Grant {
         match name {
             "dir" => Self::parse_directory(value),
             "mount" => Self::parse_archive(value),
+            "disk" => Self::parse_disk(value),
             "tmp" => Self::parse_temporary(value),
             "env" => Self::parse_variable(value),
             "listen" => Self::parse_listen(value),
@@ -195,30 +234,25 @@ impl Grant {
     ///
     /// [`OptionError`], with what to write instead.
     pub fn parse_directory(value: &str) -> Result<Self, OptionError> {
-        check_value("dir", value, DIRECTORY_FORM)?;
-        let (paths, access) = match split_access(value) {
-            Some((paths, access)) => (paths, access),
-            None => (value, Access::ReadWrite),
-        };
-        let split = split_host(paths);
-        let explicit = paths.len() != value.len();
-        if !explicit && let Some(word) = mistaken_access(value, split.is_some()) {
-            return Err(OptionError::Access {
-                value: value.to_owned(),
-                word: word.to_owned(),
-            });
-        }
-        let (host, guest) = split.unwrap_or((paths, paths));
-        if host.is_empty() {
-            return Err(OptionError::NoHost {
-                name: "dir",
-                value: value.to_owned(),
-                form: DIRECTORY_FORM,
-            });
-        }
+        let (host, guest, access) = split_mount("dir", value, DIRECTORY_FORM)?;
         Ok(Self::Directory {
             host: host.to_owned(),
-            guest: guest_of("dir", value, guest)?,
+            guest: guest_of("dir", value, guest.unwrap_or(host))?,
+            access,
+        })
+    }
+
+    /// Reads the value of `--disk`: `IMAGE[::GUEST][:ro|:rw|:cow]`, under `/disk` when no path
+    /// is written; otherwise as `--dir`.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionError`], with what to write instead.
+    pub fn parse_disk(value: &str) -> Result<Self, OptionError> {
+        let (image, guest, access) = split_mount("disk", value, DISK_FORM)?;
+        Ok(Self::Disk {
+            image: image.to_owned(),
+            guest: guest_of("disk", value, guest.unwrap_or(DISK_GUEST))?,
             access,
         })
     }

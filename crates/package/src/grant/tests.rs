@@ -84,6 +84,8 @@ fn bad_options_say_what_to_write() {
         ("dir", "data:rwx", "`rwx` is not an access"),
         ("dir", "a\0b", "holds a NUL byte"),
         ("mount", "a.zip", "write --mount a.zip::/data"),
+        ("disk", "::/data", "names nothing on the host"),
+        ("disk", "a.disk::/data:readonly", "use ro (read only)"),
         ("mount", "::/data", "names nothing on the host"),
         (
             "mount",
@@ -402,6 +404,14 @@ fn other_mounts_meet_a_need_at_its_place() {
         (archive, 1),
         "it cannot be written to"
     );
+    let disk = |access| LockedSource::Disk {
+        image: "a.disk".into(),
+        access,
+    };
+    let given = (disk(Access::ReadWrite), 0);
+    assert_eq!(source("--disk a.disk::/data"), given);
+    let given = (disk(Access::ReadOnly), 1);
+    assert_eq!(source("--disk a.disk::/data:ro"), given);
     // wasi-libc sees `data` and `/data` as one place; the program's own name for it is kept.
     let lock = lock_app(&["--dir pics::data"], &policy());
     assert_eq!(lock.mounts[0].guest.as_str(), "/data");

@@ -41,6 +41,12 @@ fn as_asked(grant: &Grant) -> Option<Need> {
             host: Some(host),
         },
         Grant::Archive { archive, guest } => Capability::Archive { archive, guest },
+        // What a program needs are files; that they are on a disk is the person's affair.
+        Grant::Disk { guest, access, .. } => Capability::Directory {
+            guest,
+            access,
+            host: None,
+        },
         Grant::Temporary { guest, size } => Capability::Temporary { guest, size },
         Grant::PassVariable(name) => Capability::Environment(name),
         Grant::Listen(address) => Capability::Listen(address),
@@ -128,7 +134,10 @@ impl<'a> Resolver<'a> {
     fn resolve_granted(&mut self, need: &Need, grant: &Grant) {
         let policy = self.policy;
         match grant {
-            Grant::Directory { .. } | Grant::Archive { .. } | Grant::Temporary { .. } => {
+            Grant::Directory { .. }
+            | Grant::Archive { .. }
+            | Grant::Disk { .. }
+            | Grant::Temporary { .. } => {
                 self.resolve_mount(need, grant);
             }
             Grant::PassVariable(_) if !policy.environment => {
@@ -173,7 +182,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// A mount need is met by whatever the person mounts at its place, if it can be read and
-    /// written as asked: an archive does for reading, a directory in memory for both.
+    /// written as asked: an archive does for reading, a disk or a directory in memory for both.
     fn resolve_mount(&mut self, need: &Need, grant: &Grant) {
         let (guest, asked) = match &need.capability {
             Capability::Directory { guest, access, .. } => (guest, *access),
@@ -182,7 +191,7 @@ impl<'a> Resolver<'a> {
             _ => return,
         };
         let (source, given) = match grant {
-            Grant::Directory { host, access, .. } => {
+            Grant::Directory { access, .. } | Grant::Disk { access, .. } => {
                 let Some(most) = self.policy.directories else {
                     return self.miss(need, MissingReason::HostPolicy);
                 };
@@ -193,8 +202,18 @@ impl<'a> Resolver<'a> {
                     self.miss(need, MissingReason::HostPolicy);
                 }
                 let access = granted.min(most);
-                let host = host.clone();
-                (LockedSource::Directory { host, access }, None)
+                let source = match grant {
+                    Grant::Disk { image, .. } => LockedSource::Disk {
+                        image: image.clone(),
+                        access,
+                    },
+                    Grant::Directory { host, .. } => LockedSource::Directory {
+                        host: host.clone(),
+                        access,
+                    },
+                    _ => return,
+                };
+                (source, None)
             }
             Grant::Archive { archive, .. } => {
                 let archive = archive.clone();
