@@ -17,7 +17,9 @@ const SHUTDOWN_MS = 15_000;
  * @param {string} host.engine `chromium`, `firefox` or `node`.
  * @param {boolean} host.isolated Whether there is shared memory.
  * @param {"shared" | "message"} host.transport
- * @param {object} host.Holm What the package exports.
+ * @param {object} host.package What the package exports.
+ * @param {string} host.address Of the server of the tests.
+ * @param {(name: string) => string | URL} host.script Where a script of the tests is.
  * @param {() => Promise<object>} host.direct Imports the module for programs in place.
  * @param {(path: string) => Promise<Uint8Array>} host.read A file that the tests serve.
  * @param {() => Promise<number | undefined>} host.memory Bytes in use, where the engine tells.
@@ -88,14 +90,17 @@ function environment(host, systems) {
     engine: host.engine,
     isolated: host.isolated,
     transport: host.transport,
-    Holm: host.Holm,
+    Holm: host.package.Holm,
+    disks: host.package.disks,
+    address: host.address,
+    script: host.script,
     assert,
     direct: host.direct,
     memory: host.memory,
     read: host.read,
     /** A system with the transport of this host, shut down when the case is over. */
     async boot(options = {}) {
-      const system = await host.Holm.boot({ transport: host.transport, ...options });
+      const system = await host.package.Holm.boot({ transport: host.transport, ...options });
       systems.push(system);
       return system;
     },
@@ -104,6 +109,26 @@ function environment(host, systems) {
     /** What `holm run` did natively with a guest of the parity table. */
     async native(name) {
       return (await recordings(host))[name];
+    },
+    /** Runs the native `holm` in a new folder: see `runHolm` in tests/native.js. */
+    async holm(args, { files = {}, wanted = [] } = {}) {
+      const given = {};
+      for (const [name, content] of Object.entries(files)) {
+        given[name] = toBase64(content);
+      }
+      const asked = JSON.stringify({ arguments: args, files: given, wanted });
+      const response = await fetch(`${host.address}/holm`, { method: "POST", body: asked });
+      const done = await response.json();
+      for (const [name, content] of Object.entries(done.files)) {
+        done.files[name] = fromBase64(content);
+      }
+      return done;
+    },
+    /** Bytes that were sent of a file that the tests serve, in all. */
+    async sent(path) {
+      const requests = await (await fetch(`${host.address}/requests`)).json();
+      const ours = requests.filter((request) => request.path === path);
+      return ours.reduce((sum, request) => sum + request.bytes, 0);
     },
     leaveOut(reason) {
       throw new LeftOut(reason);
@@ -116,6 +141,16 @@ function environment(host, systems) {
   };
   return t;
 }
+
+function toBase64(content) {
+  let text = "";
+  for (let at = 0; at < content.length; at += 8192) {
+    text += String.fromCharCode(...content.subarray(at, at + 8192));
+  }
+  return btoa(text);
+}
+
+const fromBase64 = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 
 let recorded;
 async function recordings(host) {

@@ -48,17 +48,37 @@ export function chooseHosts(names) {
  * @param {string[]} run.files Paths of files of cases.
  * @param {Record<string, string>} run.folders What is served.
  * @param {string | undefined} run.filter
+ * @param {(asked: object) => Promise<object>} run.holm Runs the native `holm` for a case.
  * @param {(file: string, outcome: object) => void} run.report
  */
 export async function runHost(host, run) {
   if (host.engine === "node") {
     const program = await nodeProgram(host.version);
-    for (const file of run.files) {
-      await runInNode(host, program, file, run);
+    const server = await serveCases(host, run, {});
+    try {
+      for (const file of run.files) {
+        await runInNode(host, program, file, { ...run, address: server.address });
+      }
+    } finally {
+      await server.close();
     }
   } else {
     await runInBrowser(host, run);
   }
+}
+
+/** The server that cases of a host speak with. */
+async function serveCases(host, { folders, holm }, handlers) {
+  const server = await serve({
+    folders,
+    isolated: host.isolated ?? false,
+    handlers: {
+      ...handlers,
+      "/holm": (_request, _response, body) => holm(JSON.parse(body)),
+      "/requests": () => server.requests,
+    },
+  });
+  return server;
 }
 
 /** How long a file of cases may go without a word before its host counts as hanging. */
@@ -125,8 +145,9 @@ const nodePackage = () => `node-${process.platform}-${process.arch}`;
 /** How long Node may take to end after its last case: nothing of a system that was shut down stays. */
 const NODE_ENDS_MS = 10_000;
 
-async function runInNode(host, program, file, { folders, filter, report }) {
-  const asked = { host: host.name, transport: host.transport, cases: file, folders, filter };
+async function runInNode(host, program, file, { folders, filter, report, address }) {
+  const { name, transport } = host;
+  const asked = { host: name, transport, cases: file, folders, filter, address };
   const child = fork(join(here, "node-page.js"), [JSON.stringify(asked)], {
     execPath: program,
     execArgv: ["--expose-gc"],
@@ -241,32 +262,34 @@ export async function startBrowser(engine) {
   };
 }
 
+/** A load of a file that is missing on purpose: cases call those `none`. */
+const MISSING_ON_PURPOSE = /\/none\.[a-z]+$/;
+
 /** Opens a page; what it says on the console as an error, or throws, goes to `complain`. */
 export async function openPage(browser, complain) {
   const page = await browser.newPage();
   page.on("console", (message) => {
     if (message.type() === "error") {
-      const { url, lineNumber } = message.location() ?? {};
-      complain(`on the console: ${message.text()} (${url}:${lineNumber})`);
+      const { url = "", lineNumber } = message.location() ?? {};
+      if (!MISSING_ON_PURPOSE.test(url)) {
+        complain(`on the console: ${message.text()} (${url}:${lineNumber})`);
+      }
     }
   });
   page.on("pageerror", (error) => complain(`uncaught: ${error.stack ?? error.message ?? error}`));
   return page;
 }
 
-async function runInBrowser(host, { files, folders, filter, report }) {
+async function runInBrowser(host, run) {
+  const { files, filter, report } = run;
   let page;
   let collected;
-  const server = await serve({
-    folders,
-    isolated: host.isolated,
-    handlers: {
-      "/report": (_request, _response, body) => {
-        collected.hear(JSON.parse(body));
-        return {};
-      },
-      "/memory": async () => ({ bytes: await heapOf(page, host.engine) }),
+  const server = await serveCases(host, run, {
+    "/report": (_request, _response, body) => {
+      collected.hear(JSON.parse(body));
+      return {};
     },
+    "/memory": async () => ({ bytes: await heapOf(page, host.engine) }),
   });
   const started = await startBrowser(host.engine);
   started.browser.once("disconnected", () =>

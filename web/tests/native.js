@@ -38,37 +38,71 @@ export async function record(target) {
   return file;
 }
 
+/**
+ * Runs `holm` for a case, in a folder of its own.
+ *
+ * @param {string} target
+ * @param {object} asked
+ * @param {string[]} asked.arguments `{guests}` in one is the folder of the guests.
+ * @param {Record<string, string>} [asked.files] Files to put there first, in base64.
+ * @param {string[]} [asked.wanted] Files to answer with.
+ */
+export async function runHolm(target, { arguments: args, files = {}, wanted = [] }) {
+  const folder = await mkdtemp(join(tmpdir(), "holm-native-"));
+  try {
+    for (const [name, content] of Object.entries(files)) {
+      await writeFile(join(folder, name), Buffer.from(content, "base64"));
+    }
+    const guests = join(target, "guests");
+    const given = args.map((argument) => argument.replace("{guests}", guests));
+    const done = await start(join(target, "debug/holm"), target, folder, given, "");
+    const answered = {};
+    for (const name of wanted) {
+      answered[name] = (await readFile(join(folder, name))).toString("base64");
+    }
+    return { ...done, files: answered };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
 async function runOnce(holm, target, { name, options = [], arguments: args = [], stdin = "" }) {
   const folder = await mkdtemp(join(tmpdir(), "holm-native-"));
   await mkdir(join(folder, "d"));
   try {
-    return await new Promise((resolve, reject) => {
-      const child = execFile(
-        holm,
-        ["run", "--tier", "baseline", ...options, join(target, `guests/${name}.wasm`), ...args],
-        {
-          cwd: folder,
-          encoding: "utf8",
-          maxBuffer: 64 << 20,
-          timeout: 120_000,
-          env: {
-            PATH: "/nowhere",
-            HOLM_STATE_DIR: join(folder, "state"),
-            HOLM_CACHE_DIR: join(target, "tmp/end-to-end-cache"),
-          },
-        },
-        (error, stdout, stderr) => {
-          if (error && typeof error.code !== "number") {
-            reject(new Error(`holm run ${name}: ${error.message}`));
-          } else {
-            resolve({ code: error?.code ?? 0, stdout, stderr });
-          }
-        },
-      );
-      child.stdin.on("error", () => {});
-      child.stdin.end(stdin);
-    });
+    const program = join(target, `guests/${name}.wasm`);
+    const given = ["run", "--tier", "baseline", ...options, program, ...args];
+    return await start(holm, target, folder, given, stdin);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+function start(holm, target, folder, args, stdin) {
+  return new Promise((resolve, reject) => {
+    const child = execFile(
+      holm,
+      args,
+      {
+        cwd: folder,
+        encoding: "utf8",
+        maxBuffer: 64 << 20,
+        timeout: 120_000,
+        env: {
+          PATH: "/nowhere",
+          HOLM_STATE_DIR: join(folder, "state"),
+          HOLM_CACHE_DIR: join(target, "tmp/end-to-end-cache"),
+        },
+      },
+      (error, stdout, stderr) => {
+        if (error && typeof error.code !== "number") {
+          reject(new Error(`holm ${args.join(" ")}: ${error.message}`));
+        } else {
+          resolve({ code: error?.code ?? 0, stdout, stderr });
+        }
+      },
+    );
+    child.stdin.on("error", () => {});
+    child.stdin.end(stdin);
+  });
 }

@@ -31,14 +31,16 @@ process.on("unhandledRejection", (error) => {
 
 try {
   const dist = (name) => import(pathToFileURL(join(asked.folders["/dist/"], name)));
-  const { Holm } = await dist("index.js");
+  const exported = await dist("index.js");
   const { default: cases } = await import(pathToFileURL(asked.cases));
   const host = {
     name: asked.host,
     engine: "node",
     transport: asked.transport,
     isolated: asked.transport === "shared",
-    Holm,
+    package: exported,
+    address: asked.address,
+    script: (name) => pathToFileURL(join(asked.folders["/tests/"], name)),
     direct: () => dist("direct.js"),
     read,
     memory,

@@ -26,14 +26,16 @@ async function memory() {
 }
 
 try {
-  const { Holm } = await import("/dist/index.js");
+  const exported = await import("/dist/index.js");
   const { default: cases } = await import(asked.get("cases"));
   const host = {
     name: asked.get("host"),
     engine: asked.get("engine"),
     transport: asked.get("transport"),
     isolated: crossOriginIsolated,
-    Holm,
+    package: exported,
+    address: location.origin,
+    script: (name) => `${location.origin}/tests/${name}`,
     direct: () => import("/dist/direct.js"),
     read,
     memory,

@@ -6,8 +6,9 @@ import { readdir } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { writeFixtures } from "./fixtures.js";
 import { chooseHosts, runHost } from "./hosts.js";
-import { record } from "./native.js";
+import { record, runHolm } from "./native.js";
 
 const { values } = parseArgs({
   options: {
@@ -30,12 +31,16 @@ const folders = {
   "/dist/": join(here, "../dist"),
   "/tests/": here,
   "/guests/": join(target, "guests"),
+  "/fixtures/": join(target, "web/fixtures"),
   "/table/": join(here, "../../tests"),
   "/recorded.json": await record(target),
   "/kernel_suite.wasm": join(target, "wasm32-unknown-unknown/debug/examples/kernel_suite.wasm"),
   "/scenarios/": join(here, "../../crates/kernel/src/testkit/scenario/files"),
   "/simulated.json": join(target, "web/simulated.json"),
 };
+
+await writeFixtures(folders["/fixtures/"]);
+const holm = (asked) => runHolm(target, asked);
 
 /** Outcome of each case in each host: what differs between hosts is named at the end. */
 const outcomes = new Map();
@@ -68,7 +73,7 @@ for (const host of hosts) {
     }
   };
   try {
-    await runHost(host, { files, folders, filter: values.filter, report });
+    await runHost(host, { files, folders, filter: values.filter, holm, report });
   } catch (error) {
     counts.failed += 1;
     lines.push(`  FAILED ${host.name}: ${error?.message ?? error}`);

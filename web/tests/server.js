@@ -12,6 +12,7 @@ const TYPES = {
   ".js": "text/javascript; charset=utf-8",
   ".json": "application/json",
   ".map": "application/json",
+  ".mjs": "text/javascript; charset=utf-8",
   ".svg": "image/svg+xml",
   ".txt": "text/plain; charset=utf-8",
   ".wasm": "application/wasm",
@@ -61,12 +62,13 @@ export async function serve({ folders, isolated, port = 0, handlers = {} }) {
         return;
       }
       const prefix = prefixes.find((prefix) => path.startsWith(prefix));
-      requests.push({ method: request.method, path, range: request.headers.range });
+      const record = { method: request.method, path, bytes: 0 };
+      requests.push(record);
       if (prefix === undefined) {
         refuse(response, 404);
         return;
       }
-      await send(request, response, folders[prefix], path.slice(prefix.length));
+      await send(request, response, folders[prefix], path.slice(prefix.length), record);
     } catch (error) {
       if (response.headersSent) {
         response.destroy();
@@ -101,7 +103,7 @@ function refuse(response, status, headers = {}) {
   response.writeHead(status, { "Content-Type": TYPES[".txt"], ...headers }).end(`${status}\n`);
 }
 
-async function send(request, response, folder, path) {
+async function send(request, response, folder, path, record) {
   if (request.method !== "GET" && request.method !== "HEAD") {
     refuse(response, 405, { Allow: "GET, HEAD" });
     return;
@@ -147,6 +149,9 @@ async function send(request, response, folder, path) {
     return;
   }
   createReadStream(wanted, { start, end })
+    .on("data", (part) => {
+      record.bytes += part.length;
+    })
     .on("error", () => response.destroy())
     .pipe(response);
 }

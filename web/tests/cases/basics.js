@@ -72,16 +72,13 @@ export default [
   {
     name: "a program comes from an address",
     async run(t) {
-      if (t.engine === "node") {
-        t.leaveOut("the tests serve nothing to Node");
-      }
       const holm = await t.boot();
-      const address = "/guests/rust/hello.wasm";
-      for (const program of [address, new URL(address, location.href), fetch(address)]) {
+      const address = `${t.address}/guests/rust/hello.wasm`;
+      for (const program of [address, new URL(address), fetch(address)]) {
         const done = await holm.run(program);
         t.assert.equal(done.stdout, "Hello from Rust!\n", String(program));
       }
-      await t.assert.rejects(holm.run("/guests/none.wasm"), ["404"]);
+      await t.assert.rejects(holm.run(`${t.address}/guests/none.wasm`), ["404"]);
     },
   },
   {
