@@ -506,3 +506,6 @@ fn function_name(request: &[u8]) -> Option<&'static str> {
     let number = Request::parse(request).ok()?.function;
     FUNCTIONS.get(number).map(|function| function.name)
 }
+
+#[cfg(test)]
+mod tests;

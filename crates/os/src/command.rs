@@ -11,6 +11,7 @@ use holm_engine::TierChoice;
 use holm_host_native::{Escapes, HostDirectory, HostError, HostListener};
 use holm_kernel::coarse_clock::{COARSE_NS, CoarseClock};
 use holm_kernel::port::Clock;
+use holm_kernel::trace::Observers;
 use holm_kernel::vfs::memfs::{MemoryFs, Quota};
 use holm_kernel::vfs::overlayfs::OverlayFs;
 use holm_kernel::vfs::{Directory, Stream};
@@ -20,7 +21,6 @@ use holm_kernel::{
 
 use crate::disk::{self, DiskFileError};
 use crate::image::{self, ArchiveError};
-use crate::observers::Observers;
 use crate::run::{Finished, OnAbandon, OnQuickStart, OnStart};
 use crate::stdio::Stdio;
 use crate::watchdog::Running;

@@ -24,7 +24,6 @@
 mod command;
 mod disk;
 mod image;
-mod observers;
 mod run;
 mod stdio;
 mod system;

@@ -1,0 +1,57 @@
+//! One run of the command: from its arguments to a plan, and from the program's end to a code.
+
+use std::ffi::OsString;
+
+use holm_command_line::{Ended, Host, Plan, SpecialCommand, Step, finish, start};
+use serde::Serialize;
+
+use crate::problem::{Context, Problem};
+
+/// What the script is to do next.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer<'a> {
+    /// End with this exit code: all was said.
+    Done(u8),
+    /// Run a program.
+    Run(&'a Plan),
+}
+
+/// A command, as far as it has come.
+#[derive(Debug, Default)]
+pub struct Session {
+    plan: Option<Box<Plan>>,
+}
+
+impl Session {
+    /// Reads the command line, its own name first.
+    pub fn start(&mut self, arguments: Vec<String>, host: &dyn Host) -> Answer<'_> {
+        match start(arguments.into_iter().map(OsString::from), host) {
+            Step::Done(code) => Answer::Done(code),
+            Step::Run(plan) => Answer::Run(self.plan.insert(plan)),
+            Step::Special(command) => Answer::Done(SpecialCommand::refuse(&command, host)),
+        }
+    }
+
+    /// Says what there is to be said of a program that has ended; answers the exit code.
+    pub fn finish(&self, ended: &Ended, host: &dyn Host) -> u8 {
+        match &self.plan {
+            Some(plan) => finish(plan, ended, host),
+            None => ended.exit_code,
+        }
+    }
+
+    /// Says why the program was not run; answers the exit code. `program` are its bytes, when
+    /// the problem lies there.
+    pub fn tell(&self, problem: Problem, program: &[u8], host: &dyn Host) -> u8 {
+        let name = self
+            .plan
+            .as_ref()
+            .map_or_else(String::new, |plan| plan.program.display().to_string());
+        let context = Context {
+            name: &name,
+            program,
+        };
+        problem.error(&context).tell(host)
+    }
+}
