@@ -14,7 +14,7 @@ import { keep } from "./page/keep.js";
 import { KeyBar } from "./page/key-bar.js";
 import { Layout } from "./page/layout.js";
 import { Notices } from "./page/notices.js";
-import { type Booted, boot, mountPrograms } from "./page/system.js";
+import { type Booted, boot, mountPrograms, Syncer } from "./page/system.js";
 import { startFromLink, welcome } from "./page/welcome.js";
 import { FilesPanel } from "./panels/files.js";
 import { HelpPanel } from "./panels/help.js";
@@ -86,6 +86,7 @@ function start({ holm, storage }: Booted): void {
   };
   const programsReady = mountPrograms(holm).catch(failed);
   const log = new TraceLog();
+  const syncer = new Syncer(holm, failed);
   const session = new Session(
     holm,
     view,
@@ -97,7 +98,10 @@ function start({ holm, storage }: Booted): void {
         layout.show("files");
         await files.reveal(path);
       },
-      filesChanged: () => files.changed(),
+      filesChanged: () => {
+        files.changed();
+        syncer.soon();
+      },
     },
     new History(keep),
   );

@@ -47,3 +47,32 @@ export async function mountPrograms(holm: System): Promise<void> {
     throw new Error(`the programs of /bin cannot be had: the server answers ${response.status}`);
   await holm.mount("/bin", { archive: await response.blob() });
 }
+
+/** How long changes are gathered before they are put on the disk. */
+const SYNC_AFTER_MS = 1_000;
+
+/** Puts what has changed on the disk, a moment later, and when the page goes out of sight. */
+export class Syncer {
+  readonly #holm: System;
+  readonly #failed: (error: unknown) => void;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(holm: System, failed: (error: unknown) => void) {
+    this.#holm = holm;
+    this.#failed = failed;
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "hidden") this.#now();
+    });
+  }
+
+  /** Files may have changed. */
+  soon(): void {
+    this.#timer ??= setTimeout(() => this.#now(), SYNC_AFTER_MS);
+  }
+
+  #now(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#holm.files.sync().catch(this.#failed);
+  }
+}

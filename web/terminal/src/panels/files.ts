@@ -117,7 +117,7 @@ export class FilesPanel implements Panel {
           icon: drawing,
           folder,
           ...(mount
-            ? { badge: `${printable(mount.source)}${mount.access === "ro" ? ", read-only" : ""}` }
+            ? { badge: `${sourceOf(mount)}${mount.access === "ro" ? ", read-only" : ""}` }
             : {}),
         };
       })
@@ -220,4 +220,10 @@ export class FilesPanel implements Panel {
       this.#page.failed(error);
     }
   }
+}
+
+/** What a mount's files come from; a bare name is that of a disk. */
+function sourceOf({ source }: MountInfo): string {
+  const words = ["memory", "archive"].includes(source) || /[/ ]/.test(source);
+  return printable(words ? source : `disk ${source}`);
 }
