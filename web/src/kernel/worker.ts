@@ -77,10 +77,8 @@ function receive(message: ToKernel): void {
     return;
   }
   if ("detach" in message) {
-    const worker = workers.get(message.detach);
-    worker?.port.close();
-    workers.delete(message.detach);
-    shared = shared.filter((one) => one !== worker);
+    detaching.add(message.detach);
+    detach(message.detach);
     return;
   }
   if (kernel === undefined || files === undefined) {
@@ -138,7 +136,11 @@ function carryOut(message: Extract<ToKernel, { order: object }>): void {
           worker.task = task;
         }
       }
-      if ((message.order as { do: string }).do === "mount") {
+      const { do: kind, task: over } = message.order as { do: string; task?: number };
+      if (kind === "end" && over !== undefined) {
+        forget(over);
+      }
+      if (kind === "mount") {
         void files?.settled();
       }
       scope.post({ answer: message.id, ok: answer.ok });
@@ -146,6 +148,30 @@ function carryOut(message: Extract<ToKernel, { order: object }>): void {
     work();
   } catch (error) {
     fail(error);
+  }
+}
+
+/** Workers that are gone, or will be once the end of their last guest was heard. */
+const detaching = new Set<number>();
+
+/** Lets go of a worker that is to be detached, unless its guest's end is still to be heard. */
+function detach(number: number): void {
+  if (!detaching.has(number) || [...tasks.values()].includes(number)) {
+    return;
+  }
+  detaching.delete(number);
+  const worker = workers.get(number);
+  worker?.port.close();
+  workers.delete(number);
+  shared = shared.filter((one) => one !== worker);
+}
+
+/** A task is over: its worker may be let go of. */
+function forget(task: number): void {
+  const worker = tasks.get(task);
+  tasks.delete(task);
+  if (worker !== undefined) {
+    detach(worker);
   }
 }
 
@@ -213,7 +239,7 @@ function hear(number: number, data: unknown): void {
   } else if (typeof data === "object" && data !== null) {
     const { task, ended } = data as { task: number; ended: keyof typeof ENDS };
     kernel.order({ do: "end", task, how: ENDS[ended] ?? "lost" });
-    tasks.delete(task);
+    forget(task);
     work();
   } else {
     work();
