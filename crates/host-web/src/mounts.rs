@@ -283,13 +283,13 @@ mod tests {
         }
         let granted = |given, host: &str| {
             let mut builder = Namespace::builder();
-            mounts.give(&mut builder, host, "/work", given).map(|()| {
+            mounts.give(&mut builder, host, "/job", given).map(|()| {
                 let namespace = builder.build();
                 let paths = namespace.granted().map(|mount| mount.path.clone());
                 paths.collect::<Vec<_>>()
             })
         };
-        let both = vec!["/work".to_owned(), "/work/old".to_owned()];
+        let both = vec!["/job".to_owned(), "/job/old".to_owned()];
         assert_eq!(granted(Given::ReadOnly, "/data"), Ok(both));
         assert_eq!(
             granted(Given::ReadWrite, "/data"),
@@ -299,7 +299,7 @@ mod tests {
             granted(Given::ReadOnly, "/elsewhere"),
             Err(PlaceError::NotMounted("/elsewhere".to_owned()))
         );
-        let below = vec!["/work/data".to_owned(), "/work/data/old".to_owned()];
+        let below = vec!["/job/data".to_owned(), "/job/data/old".to_owned()];
         assert_eq!(granted(Given::ReadOnly, "/"), Ok(below));
     }
 }

@@ -1,5 +1,7 @@
-//! Long runs of the simulator: `HOLM_SEEDS=100000` runs so many seeds, `HOLM_SEED=7` one,
-//! `HOLM_STEPS=1000` more steps of each.
+//! Long runs of the simulator.
+//!
+//! `HOLM_SEEDS=100000` runs so many seeds, `HOLM_SEED=7` one, `HOLM_STEPS=1000` more steps of
+//! each.
 #![allow(clippy::disallowed_methods, reason = "whoever runs it says how long")]
 #![allow(clippy::print_stdout, reason = "a long run tells what it did")]
 

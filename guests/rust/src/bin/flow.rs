@@ -1,5 +1,6 @@
-//! One end of a pipe, measured: `flow write BYTES` writes them to stdout, `flow read` reads stdin to its end and
-//! tells how fast they came.
+//! One end of a pipe, measured.
+//!
+//! `flow write BYTES` writes them to stdout, `flow read` reads stdin to its end and tells how fast they came.
 
 use std::io::{self, Read, Write};
 use std::process::exit;
