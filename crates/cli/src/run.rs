@@ -154,12 +154,10 @@ impl Run {
         if let Some(tracer) = &self.watchers.tracer {
             tracer.note(&finished.status.to_string());
         }
-        let kept = self
-            .disks
-            .iter()
-            .fold(true, |kept, disk| disk.keep() && kept);
+        // Each of them, even when one fails.
+        let lost = self.disks.iter().filter(|disk| !disk.keep()).count();
         let code = finish(&self.plan, &self.ended(finished), &NativeHost::default());
-        if kept || code != 0 {
+        if lost == 0 || code != 0 {
             code
         } else {
             exit::FAILED
