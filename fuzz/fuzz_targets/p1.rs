@@ -1,221 +1,27 @@
 //! Arbitrary calls of WASI 0.1 never panic, change nothing read-only, stay within limits.
 #![no_main]
 
-use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::Poll;
 
 use holm_fuzz::Input;
 use holm_fuzz::guest::Guest;
-use holm_fuzz::tree::{child, make, write};
-use holm_kernel::abi::{Errno, Fd, Limits, Rights, Signal};
-use holm_kernel::deterministic::{SeededEntropy, VirtualClock};
-use holm_kernel::port::Clock;
-use holm_kernel::testkit::host::{HandClock, ScriptedListener, ScriptedStream};
-use holm_kernel::testkit::model::{Tree, tree_of};
-use holm_kernel::vfs::Directory;
-use holm_kernel::vfs::imagefs::ImageBuilder;
-use holm_kernel::vfs::memfs::{MemoryFs, Quota};
-use holm_kernel::vfs::overlayfs::OverlayFs;
-use holm_kernel::{
-    Access, ChildMount, ChildSpec, Kernel, ListenerSpec, Namespace, Options, Ports, ProcessSpec,
-    StandardStreams, Task,
-};
+use holm_fuzz::system::System;
+use holm_kernel::Options;
+use holm_kernel::abi::Errno;
 use holm_wasi_p1::{ARGUMENTS_MAX, FUNCTIONS, call_by_index};
 use libfuzzer_sys::fuzz_target;
 
-const QUOTA: Quota = Quota {
-    bytes: 1 << 20,
-    inodes: 64,
-};
-const LIMITS: Limits = Limits {
-    memory_bytes: 1 << 20,
-    descriptors: 24,
-    processes: 4,
-    cpu_ns: u64::MAX,
-    bytes_out: 1 << 20,
-    wall_ns: u64::MAX,
-};
-
-/// A system, with a task of each of its processes.
-struct System {
-    clock: Arc<HandClock>,
-    tasks: Vec<Task>,
-    stdin: Arc<ScriptedStream>,
-    listener: Arc<ScriptedListener>,
-    memories: Vec<Arc<MemoryFs>>,
-    /// Roots that nothing may change, and what is in them.
-    fixed: Vec<(Arc<dyn Directory>, Tree)>,
-}
-
-/// `canary`, `a/b/c`, `d` (a link to it), `b` (a link that leads out).
-fn fill(root: &dyn Directory) {
-    write(root, "canary", b"canary");
-    let below = make(&*make(root, "a"), "b");
-    write(&*below, "c", b"content");
-    root.symlink_at("d", "a/b/c").expect("the name is free");
-    root.symlink_at("b", "../../a").expect("the name is free");
-}
-
-impl System {
-    fn new(options: Options, virtual_time: bool) -> System {
-        let clock = Arc::new(HandClock::default());
-        let mut memories = Vec::new();
-        let mut memory = || {
-            let memory = MemoryFs::new(clock.clone(), QUOTA);
-            memories.push(memory.clone());
-            memory.root()
-        };
-        let [writable, read_only, lower, nested] = std::array::from_fn(|_| {
-            let root = memory();
-            fill(&*root);
-            root
-        });
-        let overlay = OverlayFs::new(lower.clone(), memory(), clock.clone()).root();
-        let mut image = ImageBuilder::new();
-        image
-            .add_file("a/canary", Arc::new(b"canary".to_vec()), 0, false)
-            .and_then(|()| image.add_symlink("b", "a/canary"))
-            .expect("these are good names");
-        let image = image.build().expect("a small image").root();
-        let mut namespace = Namespace::builder();
-        for (path, root, access) in [
-            ("/rw", &writable, Access::ReadWrite),
-            ("/ro", &read_only, Access::ReadOnly),
-            ("/rw/a/jail", &nested, Access::ReadOnly),
-            ("/cow", &overlay, Access::ReadWrite),
-            ("/img", &image, Access::ReadOnly),
-            // The same directory again, below and read-only.
-            ("/rw/same", &child(&*writable, "a"), Access::ReadOnly),
-        ] {
-            namespace
-                .mount(path, root.clone(), access, "memory")
-                .expect("nothing is there");
-        }
-        let fixed = [read_only, lower, nested, image]
-            .map(|root| (root.clone(), tree_of(&*root)))
-            .into();
-        let stdin = ScriptedStream::terminal();
-        let (reader, writer) = holm_kernel::pipe();
-        drop(reader);
-        let listener = Arc::new(ScriptedListener::default());
-        let spec = ProcessSpec {
-            program: "fuzz".to_owned(),
-            arguments: vec!["fuzz".to_owned(), String::new(), "three".to_owned()],
-            environment: vec![("NAME".to_owned(), "value".to_owned())],
-            namespace,
-            streams: StandardStreams {
-                stdin: Some(stdin.clone()),
-                stdout: Some(ScriptedStream::terminal()),
-                stderr: Some(writer),
-            },
-            listeners: vec![ListenerSpec {
-                name: "net".to_owned(),
-                listener: listener.clone(),
-            }],
-            limits: LIMITS,
-            ..ProcessSpec::default()
-        };
-        let granted: Arc<dyn Clock> = if virtual_time {
-            Arc::new(VirtualClock::new())
-        } else {
-            clock.clone()
-        };
-        let ports = Ports {
-            clock: granted,
-            entropy: Arc::new(SeededEntropy::new(1)),
-        };
-        let (kernel, authority) = Kernel::boot(ports, options).expect("there is randomness");
-        let process = kernel
-            .spawn(&authority, spec)
-            .expect("there is room for a process");
-        let tasks = vec![Task::new(process, Waker::noop().clone())];
-        System {
-            clock,
-            tasks,
-            stdin,
-            listener,
-            memories,
-            fixed,
-        }
-    }
-
-    /// Makes one call of preview 1, once more when it waited for a time.
-    fn call(
-        &mut self,
-        guest: &mut Guest,
-        at: usize,
-        index: usize,
-        arguments: [u64; ARGUMENTS_MAX],
-    ) {
-        let task = &mut self.tasks[at];
-        let memory = guest.memory.as_mut_slice();
-        let answer = call_by_index(task, memory, index, arguments);
-        if index >= FUNCTIONS.len() {
-            assert_eq!(answer, Poll::Ready(Err(Errno::NotImplemented)));
-        }
-        if answer.is_pending() {
-            if let Some(deadline) = task.deadline() {
-                task.process().clock().jump_to(deadline);
-                let late = call_by_index(task, memory, index, arguments);
-                assert!(late.is_ready(), "a call waits beyond its deadline");
-            }
-            task.abandon();
-        }
-    }
-
-    /// What the host does, or a process by a call that preview 1 has not.
-    fn happen(&mut self, at: usize, input: &mut Input<'_>) {
-        let fd = Fd(u32::from(input.byte() % 32));
-        let task = &mut self.tasks[at];
-        match input.byte() % 8 {
-            0 => self.stdin.push(input.bytes(16)),
-            1 => self.stdin.end(),
-            2 => self.listener.connect().push(b"request"),
-            3 => drop(task.pipe()),
-            4 => drop(task.fd_dup(fd)),
-            5 if at > 0 => task.process().kill(Signal::Terminate),
-            6 => self.clock.advance_ns(input.number() >> 8),
-            _ => {
-                let read_only = ChildMount {
-                    path: "/rw".to_owned(),
-                    access: Access::ReadOnly,
-                };
-                let spec = ChildSpec {
-                    mounts: vec![read_only],
-                    descriptors: vec![(Fd(0), fd, Rights::ALL)],
-                    limits: LIMITS,
-                    ..ChildSpec::default()
-                };
-                // Refused when too many live, when `fd` is closed, or leads elsewhere.
-                if let Ok(child) = task.process().clone().spawn_child(spec) {
-                    self.tasks.push(Task::new(child, Waker::noop().clone()));
-                }
-            }
-        }
-    }
-
-    fn check(&self) {
-        for (root, tree) in &self.fixed {
-            assert_eq!(tree_of(&**root), *tree, "what is read-only was changed");
-        }
-        for memory in &self.memories {
-            let usage = memory.usage();
-            assert!(
-                usage.bytes <= QUOTA.bytes && usage.inodes <= QUOTA.inodes,
-                "{usage:?}"
-            );
-        }
-        for task in &self.tasks {
-            let process = task.process();
-            assert!(process.open_descriptors() <= LIMITS.descriptors);
-            assert!(process.usage().bytes_out() <= LIMITS.bytes_out);
-        }
-        let live = self
-            .tasks
-            .iter()
-            .filter(|task| task.process().status().is_none())
-            .count();
-        assert!(live <= LIMITS.processes as usize, "{live} processes");
+fn call(
+    system: &mut System,
+    guest: &mut Guest,
+    at: usize,
+    index: usize,
+    arguments: [u64; ARGUMENTS_MAX],
+) {
+    let memory = guest.memory.as_mut_slice();
+    let answer = system.call(at, |task| call_by_index(task, memory, index, arguments));
+    if index >= FUNCTIONS.len() {
+        assert_eq!(answer, Poll::Ready(Err(Errno::NotImplemented)));
     }
 }
 
@@ -239,7 +45,7 @@ fuzz_target!(|data: &[u8]| {
         match usize::from(input.byte()) {
             index @ 0..=63 => {
                 let arguments = Guest::any_arguments(&mut input);
-                system.call(&mut guest, at, index, arguments);
+                call(&mut system, &mut guest, at, index, arguments);
             }
             64..=71 => guest.scribble(&mut input),
             72..=95 => system.happen(at, &mut input),
@@ -247,7 +53,7 @@ fuzz_target!(|data: &[u8]| {
                 let index = other % FUNCTIONS.len();
                 let descriptors = system.tasks[at].process().open_descriptors();
                 let arguments = guest.arguments(index, descriptors, &mut input);
-                system.call(&mut guest, at, index, arguments);
+                call(&mut system, &mut guest, at, index, arguments);
             }
         }
     }

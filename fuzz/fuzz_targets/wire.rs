@@ -1,6 +1,5 @@
-//! Requests of any bytes never panic the web host.
-//!
-//! A guest's calls answer the same over the wire as on its memory.
+//! A request of any bytes never panics the web host; a guest's calls answer the same over the
+//! wire as on its memory.
 #![no_main]
 
 use holm_fuzz::system::System;

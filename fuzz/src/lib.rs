@@ -1,11 +1,13 @@
-//! What the fuzz targets share: taking an input apart, trees of files, memory in use.
+//! What the fuzz targets share: taking an input apart, systems and trees of files, memory in use.
 
 pub mod guest;
 pub mod input;
 #[expect(unsafe_code, reason = "an allocator is unsafe to implement")]
 pub mod memory_unsafe;
+pub mod system;
 pub mod tree;
 pub mod way;
+pub mod wire;
 
 pub use input::Input;
 

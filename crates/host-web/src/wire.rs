@@ -19,7 +19,6 @@
 //! The guest's side is trusted with nothing: a request that lies about its sizes is a
 //! [`Malformed`], and a range that it did not send along is outside the memory.
 
-#[cfg(any(test, feature = "testkit"))]
 pub mod guest_side;
 #[cfg(test)]
 mod tests;

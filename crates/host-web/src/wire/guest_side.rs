@@ -6,8 +6,7 @@
 use holm_abi::Errno;
 use holm_kernel::Task;
 use holm_wasi_p1::{
-    ARGUMENTS_MAX, Answer, FUNCTIONS, GuestMemory, Input, Span, VECTOR_SIZE, VECTORS_MAX,
-    call_by_index, inputs,
+    ARGUMENTS_MAX, Answer, FUNCTIONS, Input, Span, VECTOR_SIZE, VECTORS_MAX, call_by_index, inputs,
 };
 
 use super::{
