@@ -1,5 +1,6 @@
-//! A request of any bytes never panics the web host; a guest's calls answer the same over the
-//! wire as on its memory.
+//! Requests of any bytes never panic the web host.
+//!
+//! A guest's calls answer the same over the wire as on its memory.
 #![no_main]
 
 use holm_fuzz::system::System;
