@@ -249,14 +249,15 @@ const assert = {
       fail(message, `${found} is more than ${limit}`);
     }
   },
-  /** The promise is rejected with an error whose message has all of these words in it. */
+  /** The promise is rejected with an error whose message or help has all of these words in it. */
   async rejects(promise, words, message) {
     let value;
     try {
       value = await promise;
     } catch (error) {
+      const said = [error?.message ?? String(error), error?.help ?? ""].join(" ");
       for (const word of words) {
-        assert.includes(String(error?.message ?? error), word, message);
+        assert.includes(said, word, message);
       }
       return error;
     }

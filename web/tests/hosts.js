@@ -263,20 +263,25 @@ export async function startBrowser(engine) {
 }
 
 /** A load of a file that is missing on purpose: cases call those `none`. */
-const MISSING_ON_PURPOSE = /\/none\.[a-z]+$/;
+const MISSING_ON_PURPOSE = /\/none\.[a-z]+\b/;
 
 /** Opens a page; what it says on the console as an error, or throws, goes to `complain`. */
 export async function openPage(browser, complain) {
+  const complainUnlessMissing = (complaint) => {
+    if (!MISSING_ON_PURPOSE.test(complaint)) {
+      complain(complaint);
+    }
+  };
   const page = await browser.newPage();
   page.on("console", (message) => {
     if (message.type() === "error") {
       const { url = "", lineNumber } = message.location() ?? {};
-      if (!MISSING_ON_PURPOSE.test(url)) {
-        complain(`on the console: ${message.text()} (${url}:${lineNumber})`);
-      }
+      complainUnlessMissing(`on the console: ${message.text()} (${url}:${lineNumber})`);
     }
   });
-  page.on("pageerror", (error) => complain(`uncaught: ${error.stack ?? error.message ?? error}`));
+  page.on("pageerror", (error) =>
+    complainUnlessMissing(`uncaught: ${error?.stack ?? error?.message ?? error}`),
+  );
   return page;
 }
 
