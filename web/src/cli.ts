@@ -1,5 +1,20 @@
 #!/usr/bin/env node
-// The `holm` command in Node.
+// The `holm` command in Node: the command line of the native one, with the kernel as wasm.
+//
+// Nothing is parsed here. The command line is a wasm module of its own, which reads the
+// arguments, asks what there is to ask, and says everything that is said; this script is its
+// hands, and runs the program that it decides on.
 
-process.exitCode = 2;
-process.stderr.write("holm: error: this build has no command line\n");
+import { CommandLine } from "./cli/command-line.js";
+import { System } from "./cli/system.js";
+
+const programArguments = process.argv.slice(2);
+// The system starts meanwhile, where it looks as if one will be needed.
+const early = programArguments[0] === "run" ? new System() : undefined;
+const line = CommandLine.load();
+const step = line.start(["holm", ...programArguments]);
+if ("done" in step) {
+  process.exit(step.done);
+}
+const { run } = await import("./cli/run.js");
+process.exit(await run(step.run, line, early ?? new System()));

@@ -39,7 +39,29 @@ export type KernelEvent =
   | ({ on: "ended"; pid: number; task: number; computing: boolean; usage: Usage } & Pick<
       Exit,
       "code" | "signal" | "refusals"
-    >);
+    > & { report?: EndReport });
+
+/** What a command line says of the end of a process; see crates/host-web/src/event.rs. */
+export interface EndReport {
+  note: string | null;
+  refusals: string[];
+  stats: string[];
+  learned: object | null;
+}
+
+/** What a command line gives a process; see `CommandSpawn` in crates/host-web/src/control.rs. */
+export interface CommandSpawn {
+  mounts: { path: string; guest: string; access: string; source: string }[];
+  coarseClock: boolean;
+  memoryBytes: number | null;
+  cpuNs: number | null;
+  wallNs: number | null;
+  descriptors: number | null;
+  stats: boolean;
+  startNs: number;
+  code: string;
+  learn: boolean;
+}
 
 /** A look at the files, or a change of them. */
 export type FilesRequest =
@@ -72,11 +94,21 @@ export type ToGuest =
       local?: { arguments: string[]; environment: string[]; origin: number };
     };
 
+/** A function of the guest that was running when it trapped. */
+export interface TrapPlace {
+  /** Its index in the module. */
+  index: number;
+  /** Bytes from the start of the module's file. */
+  offset: number;
+  /** Its name, as the engine tells it. */
+  name: string | undefined;
+}
+
 /** How a guest was left. */
 export type GuestEnd =
   | { end: "returned"; results: string[] }
   | { end: "left" }
-  | { end: "trapped"; trap: Trap }
+  | { end: "trapped"; trap: Trap; places: TrapPlace[] }
   | { end: "failed"; kind: string; message: string };
 
 /** A guest's worker to the page. */

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use holm_abi::Errno;
 use holm_command_line::{CommandError, problems, system_error};
+use holm_kernel::SpawnError;
 use holm_package::program;
 use serde::Deserialize;
 
@@ -10,8 +12,8 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize)]
 #[serde(tag = "problem", rename_all = "kebab-case")]
 pub enum Problem {
-    /// The command line asks for what cannot be.
-    Usage {
+    /// The process cannot be made of what was granted.
+    Spawn {
         /// Why.
         message: String,
     },
@@ -75,7 +77,14 @@ impl Problem {
             None => error,
         };
         match self {
-            Problem::Usage { message } => CommandError::usage(message),
+            Problem::Spawn { message } => {
+                let full = SpawnError::Refused(Errno::TooManyFds);
+                if message == full.to_string() {
+                    problems::not_spawned(&full)
+                } else {
+                    CommandError::usage(message)
+                }
+            }
             Problem::Directory {
                 guest,
                 path,

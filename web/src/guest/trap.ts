@@ -1,5 +1,6 @@
 // Leaving a guest, and saying why one was left.
 
+import type { TrapPlace } from "../protocol.js";
 import type { Trap } from "../types.js";
 
 /** `(module (func (export "trap") unreachable))` */
@@ -71,20 +72,33 @@ export function explainTrap(error: unknown): Trap | undefined {
   const known = WORDS.find(([pattern]) => pattern.test(detail));
   const message = error instanceof Error ? (known?.[1] ?? detail) : detail;
   const stack = error instanceof Error ? (error.stack ?? "") : "";
-  return { message, detail, frames: frames(stack) };
+  return { message, detail, frames: places(stack).map(shown) };
+}
+
+/** A function as a line of a report. */
+function shown({ index, offset, name }: TrapPlace): string {
+  return `${name ?? `function ${index}`} at 0x${offset.toString(16)}`;
+}
+
+/** The guest's functions that an error passed through, innermost first. */
+export function trapPlaces(error: unknown): TrapPlace[] {
+  return error instanceof Error ? places(error.stack ?? "") : [];
 }
 
 /** The guest's functions of a stack, as the engines write it. */
-function frames(stack: string): string[] {
-  const found: string[] = [];
+function places(stack: string): TrapPlace[] {
+  const found: TrapPlace[] = [];
   for (const line of stack.split("\n")) {
     // V8: `at name (wasm://wasm/hash:wasm-function[12]:0x34)`;
     // SpiderMonkey: `name@url:wasm-function[12]:0x34`.
     const place = /wasm-function\[(\d+)\]:(0x[0-9a-f]+)/.exec(line);
     if (place !== null) {
-      const name = /^\s*at (\S+) \(/.exec(line)?.[1] ?? /^([^@]+)@/.exec(line)?.[1];
-      const plain = name?.replace(/^(wasm-function\[\d+\]|\S+\.wasm)\.?/, "") || undefined;
-      found.push(`${plain ?? `function ${place[1]}`} at ${place[2]}`);
+      const name = /^\s*at (.+) \(wasm:/.exec(line)?.[1] ?? /^([^@]+)@/.exec(line)?.[1];
+      found.push({
+        index: Number(place[1]),
+        offset: Number(place[2]),
+        name: name?.replace(/^(wasm-function\[\d+\]|\S+\.wasm)\.?/, "") || undefined,
+      });
     }
     if (found.length >= FRAMES_MAX) {
       break;

@@ -8,7 +8,7 @@ import { blockingImports, P1, suspendingImports } from "./imports.js";
 import { EntryError, invoke } from "./invoke.js";
 import { localFunctions } from "./local.js";
 import { PortChannel } from "./port.js";
-import { explainTrap, forgetLeaving, hasLeft } from "./trap.js";
+import { explainTrap, forgetLeaving, hasLeft, trapPlaces } from "./trap.js";
 
 type Run = Extract<ToGuest, { run: WebAssembly.Module }>;
 
@@ -97,5 +97,5 @@ function ended(error: unknown): GuestEnd {
   const trap = explainTrap(error);
   return trap === undefined
     ? { end: "failed", kind: "guest", message: String(error) }
-    : { end: "trapped", trap };
+    : { end: "trapped", trap, places: trapPlaces(error) };
 }

@@ -28,7 +28,10 @@ export class KernelLink {
     worker.onError = (reason) => this.#fail(`the kernel's worker died: ${reason}`);
   }
 
-  static async start(script: string | URL, start: KernelStart): Promise<KernelLink> {
+  static async start(
+    script: string | URL,
+    start: KernelStart | Promise<KernelStart>,
+  ): Promise<KernelLink> {
     const worker = await startWorker<ToKernel, FromKernel>(script, "holm kernel");
     const origin = await new Promise<number>((resolve, reject) => {
       worker.onMessage = (message) => {
@@ -44,7 +47,7 @@ export class KernelLink {
             help: "does the page's content security policy allow workers, and is kernel-worker.js served where it is looked for (boot option `assets`)?",
           }),
         );
-      worker.post({ start });
+      Promise.resolve(start).then((start) => worker.post({ start }), reject);
     });
     return new KernelLink(worker, origin);
   }

@@ -7,6 +7,8 @@
 
 import { REQUEST_MAX } from "../generated/p1.js";
 import { hostDirectoryImports } from "../node/directory.js";
+import { writeOut } from "../node/output.js";
+import { standardStreamImports } from "../node/standard.js";
 import { workerScope } from "../platform.js";
 import { AWAKE, type FromKernel, type KernelEvent, type ToKernel } from "../protocol.js";
 import { Images } from "./disks.js";
@@ -26,6 +28,10 @@ const TIMEOUT_MAX_MS = 2 ** 31 - 1;
 
 const scope = await workerScope<ToKernel, FromKernel>();
 const hostImports = await hostDirectoryImports();
+const standardImports = await standardStreamImports((stream) => {
+  kernel?.order({ do: "ready", stream });
+  work();
+});
 const images = new Images();
 const workers = new Map<number, SharedGuest | MessageGuest>();
 /** Which worker runs which task. */
@@ -36,6 +42,8 @@ let files: SystemFiles | undefined;
 let bell: Int32Array | undefined;
 let timer: ReturnType<typeof setTimeout> | undefined;
 let slicing = false;
+/** The descriptor that traces are written to, in a command. */
+let traceTo: number | undefined;
 
 /** A message to itself: a visit to the event loop without the clamp of a timer. */
 const self = new MessageChannel();
@@ -60,12 +68,18 @@ function receive(message: ToKernel): void {
       (event, bytes) => {
         if (event.on === "fetch") {
           void bring(event);
+        } else if (event.on === "trace" && traceTo !== undefined) {
+          writeOut(traceTo, bytes);
         } else {
           scope.post({ event, bytes }, bytes.length > 0 ? [bytes.buffer as ArrayBuffer] : []);
         }
       },
       start.seed,
-      (memory) => ({ ...hostImports(memory), ...images.imports(memory) }),
+      (memory) => ({
+        ...hostImports(memory),
+        ...standardImports(memory),
+        ...images.imports(memory),
+      }),
     );
     files = new SystemFiles(kernel);
     bell = start.bell === undefined ? undefined : new Int32Array(start.bell);
@@ -123,6 +137,7 @@ function carryOut(message: Extract<ToKernel, { order: object }>): void {
   if (kernel === undefined) {
     return;
   }
+  traceTo = (message.order as { traceTo?: number }).traceTo ?? traceTo;
   try {
     const answer = kernel.order(message.order, message.bytes);
     if ("error" in answer) {
