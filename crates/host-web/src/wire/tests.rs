@@ -52,7 +52,7 @@ fn what_is_cut_short_is_refused() {
             }
         }
     }
-    let mut longer = whole.clone();
+    let mut longer = whole;
     longer.extend([0; 8]);
     malformed(&longer);
 }

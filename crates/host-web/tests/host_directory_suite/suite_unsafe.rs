@@ -8,7 +8,7 @@
 #![allow(unsafe_code, reason = "exports and imports of a wasm module")]
 
 mod cases;
-#[path = "../exports_unsafe.rs"]
+#[path = "../wasm_cases/exports_unsafe.rs"]
 mod exports_unsafe;
 
 use cases::CASES;

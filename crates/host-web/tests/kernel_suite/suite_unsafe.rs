@@ -6,7 +6,7 @@
 #![cfg(target_arch = "wasm32")]
 #![allow(unsafe_code, reason = "exports and imports of a wasm module")]
 
-#[path = "../exports_unsafe.rs"]
+#[path = "../wasm_cases/exports_unsafe.rs"]
 mod exports_unsafe;
 
 use exports_unsafe::tell;
