@@ -15,7 +15,7 @@ use holm_kernel::port::Entropy;
 use holm_kernel::{Authority, Interrupt, Kernel, Options, Ports, Process, Task};
 use holm_wasi_p1::{FUNCTIONS, call_by_index};
 
-use self::command::CommandRun;
+use self::command::{CommandRun, Stopwatch};
 use crate::archives::Archives;
 use crate::control::ProcessUsage;
 use crate::disks::Disks;
@@ -57,6 +57,8 @@ struct Guest {
     trace: Option<Trace>,
     /// What the command line that started it wants to hear.
     command: Option<CommandRun>,
+    /// Runs while it computes, when that is limited.
+    stopwatch: Option<Stopwatch>,
 }
 
 /// The trace of a process.
@@ -186,6 +188,8 @@ impl Machine {
         self.next_guest += 1;
         let switch = KillSwitch(self.ready.waker(Token::Killed(number)));
         process.set_interrupt(Arc::new(switch));
+        let limited = process.limits().cpu_ns != u64::MAX;
+        let stopwatch = limited.then(|| Stopwatch::started(self.kernel.clock().monotonic_ns()));
         let guest = Guest {
             task: Task::new(process, self.ready.waker(Token::Task(number))),
             waiting: None,
@@ -194,6 +198,7 @@ impl Machine {
             grants,
             trace,
             command,
+            stopwatch,
         };
         self.guests.insert(number, guest);
         number
@@ -209,6 +214,9 @@ impl Machine {
             // One thread makes one call at a time; this one is no guest's side of ours.
             guest.task.process().kill(Signal::Kill);
             return Called::Waits;
+        }
+        if let Some(stopwatch) = &mut guest.stopwatch {
+            stopwatch.stop(self.kernel.clock().monotonic_ns());
         }
         match perform(guest, request, &mut self.reply) {
             Poll::Ready(()) => {
@@ -289,7 +297,7 @@ impl Machine {
                 process.kill(Signal::Alarm);
                 due = true;
             }
-            if command::cpu_left_ns(guest, &*self.outside) == Some(0) {
+            if command::cpu_left_ns(guest, now_ns, &*self.outside) == Some(0) {
                 process.kill(Signal::CpuExceeded);
                 due = true;
             }
@@ -355,6 +363,11 @@ impl Machine {
 
     /// What a call brought beside its answer: lines of the trace, the end of the process.
     fn after_call(&mut self, number: u32) {
+        if let Some(guest) = self.guests.get_mut(&number)
+            && let Some(stopwatch) = &mut guest.stopwatch
+        {
+            stopwatch.go_on(self.kernel.clock().monotonic_ns());
+        }
         let Some(guest) = self.guests.get(&number) else {
             return;
         };

@@ -137,19 +137,56 @@ impl CommandRun {
     }
 }
 
-/// CPU time that a guest has left; `None` when it may use any, or nobody knows what it uses.
-/// The workers around it are counted too: they work for it.
-pub(super) fn cpu_left_ns(guest: &Guest, outside: &dyn Outside) -> Option<u64> {
-    let limit = guest.task.process().limits().cpu_ns;
-    if limit == u64::MAX {
-        return None;
+/// The time that a guest computes, as far as can be seen from here: from each answer to its
+/// next call. A page is not told what its workers use.
+#[derive(Debug)]
+pub(super) struct Stopwatch {
+    used_ns: u64,
+    since_ns: Option<u64>,
+}
+
+impl Stopwatch {
+    /// A stopwatch that runs.
+    pub(super) fn started(now_ns: u64) -> Stopwatch {
+        Stopwatch {
+            used_ns: 0,
+            since_ns: Some(now_ns),
+        }
     }
-    let used = guest.command.as_ref()?.cpu_used_ns(outside)?;
+
+    /// The guest calls: it does not compute until it is answered.
+    pub(super) fn stop(&mut self, now_ns: u64) {
+        self.used_ns = self.used(now_ns);
+        self.since_ns = None;
+    }
+
+    /// The guest was answered.
+    pub(super) fn go_on(&mut self, now_ns: u64) {
+        self.since_ns = Some(now_ns);
+    }
+
+    fn used(&self, now_ns: u64) -> u64 {
+        let running = self
+            .since_ns
+            .map_or(0, |since| now_ns.saturating_sub(since));
+        self.used_ns.saturating_add(running)
+    }
+}
+
+/// CPU time that a guest has left; `None` when it may use any. In Node the workers around it
+/// are counted too: they work for it.
+pub(super) fn cpu_left_ns(guest: &Guest, now_ns: u64, outside: &dyn Outside) -> Option<u64> {
+    let stopwatch = guest.stopwatch.as_ref()?;
+    let limit = guest.task.process().limits().cpu_ns;
+    let command = guest.command.as_ref();
+    let used = command
+        .and_then(|command| command.cpu_used_ns(outside))
+        .unwrap_or_else(|| stopwatch.used(now_ns));
     Some(limit.saturating_sub(used))
 }
 
 /// When a guest's CPU time is to be looked at. It may use it up with two workers at once.
 pub(super) fn looks_at_cpu(guest: &Guest, now_ns: u64, outside: &dyn Outside) -> Option<u64> {
-    let left = cpu_left_ns(guest, outside)?;
+    let left = cpu_left_ns(guest, now_ns, outside)?;
     Some(now_ns.saturating_add((left / 2).max(CPU_LOOK_NS)))
 }

@@ -265,6 +265,27 @@ fn time_runs_out_and_waits_end_by_the_clock() {
 }
 
 #[test]
+fn computing_counts_and_waiting_does_not() {
+    let mut bench = Bench::new();
+    let mut guest = bench.spawn(&json!({ "grants": ["--cpu 2s"] }));
+    assert_eq!(bench.turn(&mut guest), None);
+    bench.clock.advance_ns(1_500_000_000);
+    assert_eq!(bench.read(&mut guest).0, Called::Waits);
+    bench.clock.advance_ns(60_000_000_000);
+    assert_eq!(bench.turn(&mut guest), None);
+    assert!(bench.event("ended").is_none(), "it waited for a minute");
+    let stdin = guest.streams[0];
+    bench
+        .order(&json!({ "do": "give", "stream": stdin }), b"x")
+        .expect("room");
+    assert!(bench.turn(&mut guest).is_some());
+    bench.clock.advance_ns(600_000_000);
+    assert_eq!(bench.turn(&mut guest), None);
+    let (ended, _) = bench.event("ended").expect("2.1 s of computing");
+    assert_eq!(ended["signal"], "SIGXCPU");
+}
+
+#[test]
 fn a_refusal_names_the_grant() {
     let mut bench = Bench::new();
     bench
