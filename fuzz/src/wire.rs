@@ -117,7 +117,8 @@ fn moves_too_much(index: usize, arguments: &[u64; ARGUMENTS_MAX], memory: &[u8])
                 .parameters
                 .iter()
                 .position(|(name, _)| *name == wanted);
-            place.map_or(0, |place| (arguments[place] & u64::from(u32::MAX)) as usize)
+            let low = place.map_or(0, |place| arguments[place] & u64::from(u32::MAX));
+            usize::try_from(low).unwrap_or(usize::MAX)
         };
         let array = memory.get(argument(at)..).unwrap_or_default();
         let vectors = array.as_chunks::<8>().0.iter().take(argument(count));
