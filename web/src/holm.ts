@@ -33,6 +33,19 @@ import type {
 const IDLE_WORKERS = 2;
 const MOST_WORKERS = 64;
 
+/** Memory of a program on a phone or tablet whose engine is WebKit, which ends tabs that take more. */
+const TOUCH_MEMORY = "512MiB";
+
+/** Whether this is Safari, or another face of it, on a phone or tablet. */
+function isTouchWebKit(): boolean {
+  if (isNode || typeof navigator === "undefined") {
+    return false;
+  }
+  const { userAgent, maxTouchPoints } = navigator;
+  // An iPad says that it is a Mac.
+  return /iPhone|iPad|iPod/.test(userAgent) || (/Macintosh/.test(userAgent) && maxTouchPoints > 1);
+}
+
 /** The transport that this page or process can use. */
 export function chooseTransport(wanted: Transport | "auto" = "auto"): Transport {
   const isolated = isNode || globalThis.crossOriginIsolated === true;
@@ -67,14 +80,10 @@ export async function boot(options: BootOptions = {}): Promise<Holm> {
   const transport = chooseTransport(options.transport);
   const assets = options.assets ?? {};
   const bell = transport === "shared" ? new SharedArrayBuffer(8) : undefined;
-  const kernel = await kernelModule(assets.kernel);
-  const link = await KernelLink.start(
+  // All at once: the kernel is fetched and compiled while the workers load their scripts.
+  const kernel = kernelModule(assets.kernel);
+  const link = await KernelLink.launch(
     assets.kernelWorker ?? new URL("./kernel-worker.js", import.meta.url),
-    {
-      kernel,
-      ...(options.seed === undefined ? {} : { seed: BigInt(options.seed) }),
-      ...(bell === undefined ? {} : { bell }),
-    },
   );
   const pool = new GuestPool(
     assets.guestWorker ?? new URL("./guest-worker.js", import.meta.url),
@@ -82,10 +91,25 @@ export async function boot(options: BootOptions = {}): Promise<Holm> {
     link,
     { idle: options.workers?.idle ?? IDLE_WORKERS, most: options.workers?.most ?? MOST_WORKERS },
   );
+  const warm = pool.warm();
+  warm.catch(() => {});
+  try {
+    await link.begin(
+      kernel.then((kernel) => ({
+        kernel,
+        ...(options.seed === undefined ? {} : { seed: BigInt(options.seed) }),
+        ...(bell === undefined ? {} : { bell }),
+      })),
+    );
+  } catch (error) {
+    pool.close();
+    link.stop();
+    throw error;
+  }
   const system = new System(transport, link, pool, options);
   try {
     await Promise.all([
-      pool.warm(),
+      warm,
       ...Object.entries(options.mounts ?? {}).map(([path, from]) => system.mount(path, from)),
     ]);
   } catch (error) {
@@ -172,7 +196,8 @@ class System implements Holm {
 
   async spawn(program: Program, options: SpawnOptions = {}): Promise<Process> {
     options.signal?.throwIfAborted();
-    const compiled = await compile(program, memoryLimit(options.grants ?? []));
+    const grants = this.#grants(options.grants ?? []);
+    const compiled = await compile(program, memoryLimit(grants));
     const worker = await this.#pool.take();
     let spawned: Spawned;
     try {
@@ -182,7 +207,7 @@ class System implements Holm {
           name: options.name ?? "program",
           arguments: options.invoke === undefined ? (options.args ?? []) : [],
           environment: options.env ?? {},
-          grants: options.grants ?? [],
+          grants,
           stdio: [
             stdio(options.stdin ?? options.terminal),
             stdio(options.stdout ?? options.terminal),
@@ -247,6 +272,14 @@ class System implements Holm {
       }),
     );
     return process;
+  }
+
+  /** The grants of a process, with what every process is limited to. */
+  #grants(given: readonly string[]): readonly string[] {
+    const most = this.#options.memory ?? (isTouchWebKit() ? TOUCH_MEMORY : undefined);
+    return most === undefined || memoryLimit(given) !== undefined
+      ? given
+      : [...given, `--memory ${Math.floor(bytesOfSize(most) / 1024)}KiB`];
   }
 
   async run(

@@ -35,6 +35,11 @@ export interface BootOptions {
   transport?: Transport | "auto";
   /** Makes runs repeatable: a virtual clock, randomness from this seed, sorted directories. */
   seed?: number | bigint;
+  /**
+   * Most memory of a program that is granted no other limit. 512 MiB on phones and tablets with
+   * Safari's engine, which ends tabs that take more; 4 GiB elsewhere.
+   */
+  memory?: Size;
   /** Workers for guests: how many are kept for the next guest, and how many there may be. */
   workers?: { idle?: number; most?: number };
   /** Where the package's own files are, when a bundler moved them. */

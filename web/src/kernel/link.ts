@@ -15,25 +15,32 @@ export class KernelLink {
   readonly #waiting = new Map<number, Waiting>();
   #next = 1;
   #gone: HolmError | undefined;
-  /** `performance.timeOrigin` of the kernel's worker. */
-  readonly origin: number;
+  /** `performance.timeOrigin` of the kernel's worker, once it has started. */
+  origin = 0;
   onEvent: (event: KernelEvent, bytes: Uint8Array) => void = () => {};
   /** The kernel has failed. */
   onGone: (error: HolmError) => void = () => {};
 
-  private constructor(worker: Spawned<ToKernel, FromKernel>, origin: number) {
+  private constructor(worker: Spawned<ToKernel, FromKernel>) {
     this.#worker = worker;
-    this.origin = origin;
-    worker.onMessage = (message) => this.#hear(message);
-    worker.onError = (reason) => this.#fail(`the kernel's worker died: ${reason}`);
   }
 
-  static async start(
-    script: string | URL,
-    start: KernelStart | Promise<KernelStart>,
-  ): Promise<KernelLink> {
-    const worker = await startWorker<ToKernel, FromKernel>(script, "holm kernel");
-    const origin = await new Promise<number>((resolve, reject) => {
+  /** Starts the worker, whose script loads while others fetch the kernel. */
+  static async launch(script: string | URL): Promise<KernelLink> {
+    return new KernelLink(await startWorker<ToKernel, FromKernel>(script, "holm kernel"));
+  }
+
+  /** Starts the worker and the kernel in it. */
+  static async start(script: string | URL, starting: Promise<KernelStart>): Promise<KernelLink> {
+    const link = await KernelLink.launch(script);
+    await link.begin(starting);
+    return link;
+  }
+
+  /** Starts the kernel in the worker. */
+  async begin(starting: Promise<KernelStart>): Promise<void> {
+    const worker = this.#worker;
+    this.origin = await new Promise<number>((resolve, reject) => {
       worker.onMessage = (message) => {
         if ("started" in message) {
           resolve(message.origin);
@@ -47,9 +54,10 @@ export class KernelLink {
             help: "does the page's content security policy allow workers, and is kernel-worker.js served where it is looked for (boot option `assets`)?",
           }),
         );
-      Promise.resolve(start).then((start) => worker.post({ start }), reject);
+      starting.then((start) => worker.post({ start }), reject);
     });
-    return new KernelLink(worker, origin);
+    worker.onMessage = (message) => this.#hear(message);
+    worker.onError = (reason) => this.#fail(`the kernel's worker died: ${reason}`);
   }
 
   #hear(message: FromKernel): void {
