@@ -102,7 +102,7 @@ pub(crate) fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Ho
 /// `holm ARGUMENTS`.
 pub(crate) fn holm<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Holm {
     let state = Folder::new();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_holm"));
+    let mut command = command();
     command
         .env_clear()
         .env("PATH", "/nowhere")
@@ -115,6 +115,19 @@ pub(crate) fn holm<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> H
         state: Some(state),
     }
     .args(arguments)
+}
+
+/// The command that is tested: the native `holm`, or what HOLM_COMMAND says, such as
+/// `node web/dist/cli.js`.
+fn command() -> Command {
+    let Some(words) = std::env::var_os("HOLM_COMMAND") else {
+        return Command::new(env!("CARGO_BIN_EXE_holm"));
+    };
+    let words = words.into_string().expect("HOLM_COMMAND in UTF-8");
+    let mut words = words.split_whitespace();
+    let mut command = Command::new(words.next().expect("a command"));
+    command.args(words);
+    command
 }
 
 /// Compiled code that outlives the test program: it is keyed by content and engine.
