@@ -28,6 +28,8 @@ export interface Compiled {
 const PAGES_MAX = 65536;
 const PAGE_BYTES = 65536;
 const COMPONENT_LAYER = 1;
+/** Sections that come after all that is looked at here: elements, code, data, and the count of data. */
+const LATE_SECTIONS: readonly number[] = [9, 10, 11, 12];
 
 /** Bytes of a program, read in order. */
 class Reader {
@@ -98,7 +100,8 @@ interface Section {
   end: number;
 }
 
-function sections(bytes: Uint8Array): Section[] {
+/** Fails unless bytes begin as a module does. */
+function checkMagic(bytes: Uint8Array): void {
   const magic = [0x00, 0x61, 0x73, 0x6d];
   if (magic.some((byte, at) => bytes[at] !== byte)) {
     throw new HolmError("program", "it is no WebAssembly program: it does not begin with \\0asm", {
@@ -108,6 +111,10 @@ function sections(bytes: Uint8Array): Section[] {
   if (bytes[6] === COMPONENT_LAYER) {
     throw new HolmError("program", "it is a component; this host runs modules (WASI 0.1)");
   }
+}
+
+function sections(bytes: Uint8Array): Section[] {
+  checkMagic(bytes);
   const found: Section[] = [];
   const reader = new Reader(bytes, 8);
   while (reader.at < bytes.length) {
@@ -122,6 +129,31 @@ function sections(bytes: Uint8Array): Section[] {
     reader.at = content + length;
   }
   return found;
+}
+
+/** Most bytes of a section's header: its id, and a length of 32 bits. */
+const SECTION_HEADER_MAX = 6;
+
+/** The sections before the late ones, once all bytes of them are there; `undefined` before. */
+function earlySections(bytes: Uint8Array): Section[] | undefined {
+  if (bytes.length < 8) {
+    return undefined;
+  }
+  checkMagic(bytes);
+  const found: Section[] = [];
+  const reader = new Reader(bytes, 8);
+  while (reader.at + SECTION_HEADER_MAX <= bytes.length) {
+    const start = reader.at;
+    const id = reader.byte();
+    if (LATE_SECTIONS.includes(id)) {
+      return found;
+    }
+    const length = reader.number();
+    const content = reader.at;
+    found.push({ id, start, content, end: content + length });
+    reader.at = content + length;
+  }
+  return undefined;
 }
 
 function leb(value: number): number[] {
@@ -303,33 +335,106 @@ export async function compile(program: Program, memoryBytes?: number): Promise<C
     check(given);
     return { module: given };
   }
-  let bytes = await bytesOf(given as BufferSource | Blob | Response | URL | string);
-  const all = sections(bytes);
-  const found = shape(bytes, all);
   const pages = Math.floor((memoryBytes ?? PAGES_MAX * PAGE_BYTES) / PAGE_BYTES);
+  const source = await sourceOf(given as BufferSource | Blob | Response | URL | string);
+  if (source instanceof Uint8Array) {
+    return compileBytes(source, pages);
+  }
+  const streams = source.headers.get("content-type")?.startsWith("application/wasm") === true;
+  if (!streams || pages < PAGES_MAX || source.body === null) {
+    return compileBytes(new Uint8Array(await source.arrayBuffer()), pages);
+  }
+  return compileStream(source);
+}
+
+function compileBytes(given: Uint8Array<ArrayBuffer>, pages: number): Promise<Compiled> {
+  const all = sections(given);
+  const found = shape(given, all);
   const { start, memory } = found;
   if (memory !== undefined && memory.initial > pages) {
     throw tooMuch(memory.initial, pages);
   }
-  const hasExports = all.some((section) => section.id === 7);
-  if ((start !== undefined && hasExports) || pages < PAGES_MAX) {
+  const moves = movesStart(all, found);
+  let bytes = given;
+  if (moves || pages < PAGES_MAX) {
     bytes = rebuilt(bytes, all, (section) => {
       if (section.id === 5 && pages < PAGES_MAX) {
-        return limited(bytes, section, pages);
+        return limited(given, section, pages);
       }
-      if (section.id === 8 && hasExports) {
+      if (section.id === 8 && moves) {
         return [];
       }
       return section.id === 7 && start !== undefined
-        ? withExport(bytes, section, RENAMED_START, start)
+        ? withExport(given, section, RENAMED_START, start)
         : undefined;
     });
   }
-  const module = await compiled(bytes);
+  // Called at once: whoever gave the bytes may change them as soon as we wait.
+  return known(found, pages, WebAssembly.compile(bytes));
+}
+
+/** Compiles while the bytes come, unless what comes first shows that they must be changed. */
+async function compileStream(response: Response): Promise<Compiled> {
+  const reader = (response.clone().body as ReadableStream<Uint8Array>).getReader();
+  let bytes = new Uint8Array(0);
+  let early: Section[] | undefined;
+  let whole = false;
+  const more = async () => {
+    const { done, value } = await reader.read();
+    whole = done;
+    if (value !== undefined) {
+      const longer = new Uint8Array(bytes.length + value.length);
+      longer.set(bytes);
+      longer.set(value, bytes.length);
+      bytes = longer;
+    }
+  };
+  try {
+    while (early === undefined && !whole) {
+      await more();
+      early = earlySections(bytes);
+    }
+  } catch (error) {
+    void reader.cancel().catch(() => {});
+    void response.body?.cancel().catch(() => {});
+    throw error;
+  }
+  const found = early === undefined ? undefined : shape(bytes, early);
+  void reader.cancel().catch(() => {});
+  if (early === undefined || found === undefined || movesStart(early, found)) {
+    return compileBytes(new Uint8Array(await response.arrayBuffer()), PAGES_MAX);
+  }
+  const module = WebAssembly.compileStreaming(response).catch((cause) => {
+    // What the engine says of the program itself is for others to explain.
+    if (cause instanceof WebAssembly.CompileError || cause instanceof RangeError) {
+      throw cause;
+    }
+    throw new HolmError("download", `${response.url}: the download failed: ${String(cause)}`, {
+      cause,
+    });
+  });
+  return known(found, PAGES_MAX, module);
+}
+
+/** Whether a program's start section becomes an export. */
+function movesStart(all: readonly Section[], found: Shape): boolean {
+  return found.start !== undefined && all.some((section) => section.id === 7);
+}
+
+/** What is known of a program, with its module. */
+async function known(
+  found: Shape,
+  pages: number,
+  compiling: Promise<WebAssembly.Module>,
+): Promise<Compiled> {
+  const module = await explained(compiling);
   check(module);
+  const { memory } = found;
   const exports = new Map<string, string[]>();
+  const imported = found.importedTypes.length;
   for (const [name, index] of found.exported) {
-    const type = [...found.importedTypes, ...found.functionTypes][index];
+    const type =
+      index < imported ? found.importedTypes[index] : found.functionTypes[index - imported];
     const parameters = type === undefined ? undefined : found.types[type];
     if (parameters !== undefined) {
       exports.set(name, parameters);
@@ -341,14 +446,18 @@ export async function compile(program: Program, memoryBytes?: number): Promise<C
   return memory === undefined ? { module, exports } : { module, exports, memory };
 }
 
-async function bytesOf(
+/** The bytes of a program, or an answer that brings them. */
+async function sourceOf(
   given: BufferSource | Blob | Response | URL | string,
-): Promise<Uint8Array<ArrayBuffer>> {
+): Promise<Uint8Array<ArrayBuffer> | Response> {
   if (given instanceof ArrayBuffer) {
     return new Uint8Array(given);
   }
   if (ArrayBuffer.isView(given)) {
-    return Uint8Array.from(new Uint8Array(given.buffer, given.byteOffset, given.byteLength));
+    const { buffer, byteOffset, byteLength } = given;
+    return buffer instanceof ArrayBuffer
+      ? new Uint8Array(buffer, byteOffset, byteLength)
+      : new Uint8Array(buffer, byteOffset, byteLength).slice();
   }
   if (given instanceof Blob) {
     return new Uint8Array(await given.arrayBuffer());
@@ -372,7 +481,7 @@ async function bytesOf(
   if (!response.ok) {
     throw new HolmError("download", `${response.url}: the server answered ${response.status}`);
   }
-  return new Uint8Array(await response.arrayBuffer());
+  return response;
 }
 
 /** Features of the core language that engines have not had for ever, by the words they refuse with. */
@@ -398,10 +507,14 @@ const FEATURES: readonly [RegExp, string][] = [
   ],
 ];
 
-async function compiled(bytes: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Module> {
+/** A module, or why the engine refuses it. */
+async function explained(compiling: Promise<WebAssembly.Module>): Promise<WebAssembly.Module> {
   try {
-    return await WebAssembly.compile(bytes);
+    return await compiling;
   } catch (cause) {
+    if (cause instanceof HolmError) {
+      throw cause;
+    }
     const words = cause instanceof Error ? cause.message : String(cause);
     if (/memory/i.test(words) && cause instanceof RangeError) {
       throw new HolmError("memory", `there is no memory to compile the program: ${words}`, {
