@@ -1,0 +1,73 @@
+// CPython 3.12, 26 MB: `-c 'print(1)'`, from nothing but the loaded library, and again.
+
+const AGAIN = 7;
+const ARGUMENTS = ["-c", "print(1)"];
+
+const median = (values) => values.sort((one, other) => one - other)[values.length >> 1];
+
+function expect(text) {
+  if (text !== "1\n") {
+    throw new Error(`it printed ${JSON.stringify(text)}`);
+  }
+}
+
+async function again(c, run) {
+  const times = [];
+  for (let round = 0; round < AGAIN; round++) {
+    const begun = c.now();
+    expect(await run());
+    times.push(c.now() - begun);
+  }
+  return { "print(1), second ms": times[0], "print(1), later ms": median(times.slice(1)) };
+}
+
+export default {
+  contestants: {
+    async holm(c) {
+      await c.load("/dist/index.js");
+      const started = c.now();
+      const holm = await c.holm();
+      const first = await holm.run(c.python(), { args: ARGUMENTS });
+      const found = { "print(1), first ms": c.now() - started };
+      expect(first.stdout);
+      const module = await holm.compile(c.python());
+      Object.assign(
+        found,
+        await again(c, async () => (await holm.run(module, { args: ARGUMENTS })).stdout),
+      );
+      await holm.shutdown();
+      return found;
+    },
+    async shim(c) {
+      const started = c.now();
+      const shim = await c.shim();
+      const source =
+        c.engine === "node"
+          ? { bytes: new Uint8Array(await (await c.python()).arrayBuffer()) }
+          : { url: c.url("/python.wasm") };
+      const first = await shim.run({ ...source, args: ARGUMENTS, keep: true });
+      const found = { "print(1), first ms": c.now() - started };
+      expect(first.text);
+      const { module } = first;
+      Object.assign(
+        found,
+        await again(c, async () => (await shim.run({ module, args: ARGUMENTS })).text),
+      );
+      shim.close();
+      return found;
+    },
+    async wasmer(c) {
+      const wasmer = await c.wasmer();
+      const started = c.now();
+      const bytes = new Uint8Array(await (await c.python()).arrayBuffer());
+      const program = await wasmer.packages.load(bytes);
+      const sandbox = await wasmer.sandboxes.create({ packages: [program] });
+      const run = async () => (await sandbox.command(program, ARGUMENTS).run()).text();
+      expect(await run());
+      const found = { "print(1), first ms": c.now() - started };
+      Object.assign(found, await again(c, run));
+      await wasmer.close();
+      return found;
+    },
+  },
+};
