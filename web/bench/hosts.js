@@ -70,8 +70,7 @@ async function browser(host, folders) {
   return {
     async measure(row, contestant) {
       // A context of its own has no caches of what ran before; only disks need the lasting one.
-      const context =
-        row === "files" ? undefined : await started.browser.createBrowserContext();
+      const context = row === "files" ? undefined : await started.browser.createBrowserContext();
       const outcome = new Promise((resolve) => {
         hear = resolve;
         setTimeout(

@@ -6,7 +6,13 @@ export function median(values) {
 }
 
 const shown = (value) =>
-  value === undefined ? "" : value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
+  value === undefined
+    ? ""
+    : value >= 100
+      ? value.toFixed(0)
+      : value >= 10
+        ? value.toFixed(1)
+        : value.toFixed(2);
 
 /** A figure for each row; the first contestant that has it is what the others are compared with. */
 export function table(samples) {

@@ -50,11 +50,16 @@ export default {
     },
     async shim(c) {
       const shim = await c.shim();
-      const { module } = await shim.run({ bytes: await c.guest("rust/bench"), keep: true, args: ["--only", "-"] });
+      const { module } = await shim.run({
+        bytes: await c.guest("rust/bench"),
+        keep: true,
+        args: ["--only", "-"],
+      });
       const found = await each(
         c,
         3,
-        async (args) => (await shim.run({ module, args: ["/d", ...args], directories: ["/d"] })).text,
+        async (args) =>
+          (await shim.run({ module, args: ["/d", ...args], directories: ["/d"] })).text,
       );
       shim.close();
       return found;
@@ -63,10 +68,8 @@ export default {
       const wasmer = await c.wasmer();
       const program = await wasmer.packages.load(await c.guest("rust/bench"));
       const sandbox = await wasmer.sandboxes.create({ packages: [program] });
-      const found = await each(
-        c,
-        3,
-        async (args) => (await sandbox.command(program, ["/workspace", ...args]).run()).text(),
+      const found = await each(c, 3, async (args) =>
+        (await sandbox.command(program, ["/workspace", ...args]).run()).text(),
       );
       await wasmer.close();
       return found;

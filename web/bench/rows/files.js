@@ -59,7 +59,10 @@ export default {
       });
       shim.close();
       const figures = c.figures(text);
-      return { "write, memory mbps": figures.write_1m_mbps, "read, memory mbps": figures.read_1m_mbps };
+      return {
+        "write, memory mbps": figures.write_1m_mbps,
+        "read, memory mbps": figures.read_1m_mbps,
+      };
     },
     async wasmer(c) {
       const wasmer = await c.wasmer();
@@ -68,7 +71,10 @@ export default {
       const output = await sandbox.command(program, ["/workspace", ...ARGUMENTS]).run();
       const figures = c.figures(output.text());
       await wasmer.close();
-      return { "write, memory mbps": figures.write_1m_mbps, "read, memory mbps": figures.read_1m_mbps };
+      return {
+        "write, memory mbps": figures.write_1m_mbps,
+        "read, memory mbps": figures.read_1m_mbps,
+      };
     },
   },
 };

@@ -12,10 +12,7 @@ export default {
       const module = await holm.compile(await c.guest("rust/flow"));
       const reader = await holm.spawn(module, { args: ["read"] });
       const writer = await holm.spawn(module, { args: ["write", String(BYTES >> 2)] });
-      const [stdout] = await Promise.all([
-        text(reader.stdout),
-        writer.stdout.pipeTo(reader.stdin),
-      ]);
+      const [stdout] = await Promise.all([text(reader.stdout), writer.stdout.pipeTo(reader.stdin)]);
       await holm.shutdown();
       return { pipe_mbps: c.figures(stdout).pipe_mbps };
     },

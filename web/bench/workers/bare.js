@@ -40,7 +40,9 @@ serve(async ({ bytes, args }) => {
       let sum = 0;
       for (let vector = vectors; vector < vectors + 8 * count; vector += 8) {
         const length = view().getUint32(vector + 4, true);
-        text += decoder.decode(new Uint8Array(memory.buffer, view().getUint32(vector, true), length));
+        text += decoder.decode(
+          new Uint8Array(memory.buffer, view().getUint32(vector, true), length),
+        );
         sum += length;
       }
       view().setUint32(written, sum, true);

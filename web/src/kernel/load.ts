@@ -19,10 +19,8 @@ export async function kernelModule(
     if (!file.ok) {
       throw new Error(`the server answered ${file.status}`);
     }
-    const type = file.headers.get("content-type") ?? "";
-    return type.startsWith("application/wasm")
-      ? await WebAssembly.compileStreaming(file)
-      : await WebAssembly.compile(await file.arrayBuffer());
+    // Compiling it as it streams in takes longer in Chromium: there whole modules are compiled lazily.
+    return await WebAssembly.compile(await file.arrayBuffer());
   } catch (cause) {
     throw new HolmError(
       "download",
