@@ -1,6 +1,6 @@
 //! What the tests share: running `holm` to its end, guests by name, folders that go away.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt as _;
@@ -102,7 +102,17 @@ pub(crate) fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Ho
 /// `holm ARGUMENTS`.
 pub(crate) fn holm<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Holm {
     let state = Folder::new();
-    let mut command = command();
+    let arguments: Vec<OsString> = arguments
+        .into_iter()
+        .map(|argument| argument.as_ref().to_owned())
+        .collect();
+    // Disks are made by the native command whoever is to use them.
+    let native = arguments.first().is_some_and(|first| first == "disk");
+    let mut command = if native {
+        Command::new(env!("CARGO_BIN_EXE_holm"))
+    } else {
+        command()
+    };
     command
         .env_clear()
         .env("PATH", "/nowhere")

@@ -11,7 +11,7 @@ use rustix::fs::{Mode, OFlags, open};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use super::{HANGS, Holm};
+use super::{Folder, HANGS, Holm};
 
 /// A run of `holm` whose three streams are a terminal.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ pub(crate) struct Terminal {
     parts: Receiver<Vec<u8>>,
     seen: Vec<u8>,
     child: Child,
+    _state: Option<Folder>,
 }
 
 impl Terminal {
@@ -39,6 +40,7 @@ impl Terminal {
         let command = holm.command();
         command.stdin(copy()).stdout(copy()).stderr(copy());
         let child = command.spawn().expect("holm starts");
+        let state = holm.state.take();
         // The command holds copies: the terminal ends when its last user does.
         drop(holm);
         drop(side);
@@ -59,6 +61,7 @@ impl Terminal {
             parts,
             seen: Vec::new(),
             child,
+            _state: state,
         }
     }
 

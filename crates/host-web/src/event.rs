@@ -98,6 +98,12 @@ pub trait Outside: std::fmt::Debug + Send + Sync {
     /// Passes an event on, with the bytes that belong to it.
     fn tell(&self, event: &Event, bytes: &[u8]);
 
+    /// Nanoseconds since some time, which pass by themselves; `None` where the kernel's clock
+    /// is as good.
+    fn now_ns(&self) -> Option<u64> {
+        None
+    }
+
     /// CPU time that all workers have used together, in nanoseconds; `None` where nobody
     /// knows.
     fn cpu_ns(&self) -> Option<u64> {

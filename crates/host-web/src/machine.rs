@@ -59,6 +59,8 @@ struct Guest {
     command: Option<CommandRun>,
     /// Runs while it computes, when that is limited.
     stopwatch: Option<Stopwatch>,
+    /// When it began, on the clock of [`Machine::now_ns`].
+    began_ns: u64,
 }
 
 /// The trace of a process.
@@ -188,8 +190,9 @@ impl Machine {
         self.next_guest += 1;
         let switch = KillSwitch(self.ready.waker(Token::Killed(number)));
         process.set_interrupt(Arc::new(switch));
+        let began_ns = self.now_ns();
         let limited = process.limits().cpu_ns != u64::MAX;
-        let stopwatch = limited.then(|| Stopwatch::started(self.kernel.clock().monotonic_ns()));
+        let stopwatch = limited.then(|| Stopwatch::started(began_ns));
         let guest = Guest {
             task: Task::new(process, self.ready.waker(Token::Task(number))),
             waiting: None,
@@ -199,9 +202,15 @@ impl Machine {
             trace,
             command,
             stopwatch,
+            began_ns,
         };
         self.guests.insert(number, guest);
         number
+    }
+
+    /// Nanoseconds of the host's own clock: a virtual one would move when it is read.
+    fn now_ns(&self) -> u64 {
+        now(&*self.outside, &self.kernel)
     }
 
     /// Makes the system call that `request` describes for a task. The reply, when there is
@@ -216,7 +225,7 @@ impl Machine {
             return Called::Waits;
         }
         if let Some(stopwatch) = &mut guest.stopwatch {
-            stopwatch.stop(self.kernel.clock().monotonic_ns());
+            stopwatch.stop(now(&*self.outside, &self.kernel));
         }
         match perform(guest, request, &mut self.reply) {
             Poll::Ready(()) => {
@@ -282,7 +291,7 @@ impl Machine {
 
     /// Wakes the tasks whose time has come; answers whether there were any.
     fn expire(&mut self) -> bool {
-        let now_ns = self.kernel.clock().monotonic_ns();
+        let now_ns = self.now_ns();
         self.disks.turn(now_ns);
         let mut due = false;
         for (number, guest) in &self.guests {
@@ -290,9 +299,7 @@ impl Machine {
                 continue;
             }
             let process = guest.task.process();
-            let ends = process
-                .started_ns()
-                .saturating_add(process.limits().wall_ns);
+            let ends = guest.began_ns.saturating_add(process.limits().wall_ns);
             if ends <= now_ns {
                 process.kill(Signal::Alarm);
                 due = true;
@@ -303,7 +310,8 @@ impl Machine {
             }
             let waited = waits_until(guest);
             if let Some(deadline) = waited
-                && (process.clock().monotonic_ns() >= deadline || process.clock().jump_to(deadline))
+                // A virtual clock moves when it is read, so it is not.
+                && (process.clock().jump_to(deadline) || process.clock().monotonic_ns() >= deadline)
             {
                 self.ready.waker(Token::Task(*number)).wake();
                 due = true;
@@ -319,14 +327,14 @@ impl Machine {
         if !self.ready.is_empty() {
             return Some(0);
         }
-        let now_ns = self.kernel.clock().monotonic_ns();
+        let now_ns = self.now_ns();
         let commit = self.disks.deadline(now_ns);
         let deadline = self.deadline().into_iter().chain(commit).min()?;
         Some(deadline.saturating_sub(now_ns))
     }
 
     fn deadline(&self) -> Option<u64> {
-        let now_ns = self.kernel.clock().monotonic_ns();
+        let now_ns = self.now_ns();
         let deadlines = self
             .guests
             .values()
@@ -334,7 +342,7 @@ impl Machine {
             .flat_map(|guest| {
                 let process = guest.task.process();
                 let limit = process.limits().wall_ns;
-                let end = (limit != u64::MAX).then(|| process.started_ns().saturating_add(limit));
+                let end = (limit != u64::MAX).then(|| guest.began_ns.saturating_add(limit));
                 let cpu = command::looks_at_cpu(guest, now_ns, &*self.outside);
                 [end, waits_until(guest), cpu]
             });
@@ -366,7 +374,7 @@ impl Machine {
         if let Some(guest) = self.guests.get_mut(&number)
             && let Some(stopwatch) = &mut guest.stopwatch
         {
-            stopwatch.go_on(self.kernel.clock().monotonic_ns());
+            stopwatch.go_on(now(&*self.outside, &self.kernel));
         }
         let Some(guest) = self.guests.get(&number) else {
             return;
@@ -409,10 +417,10 @@ impl Machine {
             None => self.mounts.directory(&absolute(path)).is_ok(),
         };
         let told = explain(&process.denials(), failed, &is_directory);
-        let report = guest
-            .command
-            .as_ref()
-            .map(|run| Box::new(run.report(status, &process, told.clone(), &*self.outside)));
+        let report = guest.command.as_ref().map(|run| {
+            let wall_ns = now(&*self.outside, &self.kernel).saturating_sub(guest.began_ns);
+            Box::new(run.report(status, &process, told.clone(), wall_ns, &*self.outside))
+        });
         if let (Some(trace), true) = (&guest.trace, report.is_some()) {
             trace.tracer.note(&status.to_string());
         }
@@ -434,6 +442,11 @@ impl Machine {
         self.tell_trace(number);
         self.outside.tell(&Event::Ended(ended), &[]);
     }
+}
+
+fn now(outside: &dyn Outside, kernel: &Kernel) -> u64 {
+    let own = outside.now_ns();
+    own.unwrap_or_else(|| kernel.clock().monotonic_ns())
 }
 
 /// Until when a guest's call waits at most. A coarse clock gets there at its next step.

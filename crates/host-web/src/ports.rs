@@ -67,6 +67,10 @@ impl Outside for Worker {
         }
     }
 
+    fn now_ns(&self) -> Option<u64> {
+        Some(WebClock.monotonic_ns())
+    }
+
     fn cpu_ns(&self) -> Option<u64> {
         let milliseconds = imports_unsafe::cpu();
         (milliseconds >= 0.0).then(|| nanoseconds(milliseconds))

@@ -46,7 +46,7 @@ export class CommandLine {
 
   /** Loads the module, which lies beside this script. */
   static load(): CommandLine {
-    const file = readFileSync(new URL("./holm-command.wasm", import.meta.url));
+    const file = readFileSync(new URL("./holm-node.wasm", import.meta.url));
     return new CommandLine(new WebAssembly.Module(file));
   }
 

@@ -31,7 +31,6 @@ pub(super) struct CommandRun {
     code: String,
     /// CPU time that was used before it.
     cpu_before_ns: Option<u64>,
-    clock: Arc<dyn Clock>,
 }
 
 impl CommandRun {
@@ -88,7 +87,6 @@ impl CommandRun {
             start_ns: given.start_ns,
             code: given.code,
             cpu_before_ns: outside.cpu_ns(),
-            clock: clock.clone(),
         })
     }
 
@@ -103,15 +101,12 @@ impl CommandRun {
         status: ExitStatus,
         process: &Process,
         refusals: Vec<String>,
+        wall_ns: u64,
         outside: &dyn Outside,
     ) -> Report {
         let stats = if self.stats {
-            let wall = self
-                .clock
-                .monotonic_ns()
-                .saturating_sub(process.started_ns());
             let measured = Measured {
-                wall: Duration::from_nanos(wall),
+                wall: Duration::from_nanos(wall_ns),
                 cpu: Duration::from_nanos(self.cpu_used_ns(outside).unwrap_or(0)),
                 start: Duration::from_nanos(self.start_ns),
                 code: self.code.clone(),

@@ -334,6 +334,7 @@ impl Machine {
                 }
             });
         let memory_bytes = spec.limits.memory_bytes;
+        let observer = spec.observer.clone();
         let process = self
             .kernel
             .spawn(&self.authority, spec)
@@ -347,6 +348,9 @@ impl Machine {
                 return Err(refusal);
             }
         };
+        if let Some(observer) = observer {
+            observer.started(&process);
+        }
         let pid = process.pid().0;
         let options = given.allowed().iter().map(|grant| grant.to_option());
         for (at, stdio) in spawn.stdio.into_iter().enumerate() {
