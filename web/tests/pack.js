@@ -30,7 +30,7 @@ const FILES = [
   "dist/direct.js.map",
   "dist/guest-worker.js",
   "dist/guest-worker.js.map",
-  "dist/holm-command.wasm",
+  "dist/holm-node.wasm",
   "dist/holm.wasm",
   "dist/index.js",
   "dist/index.js.map",

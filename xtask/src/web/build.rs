@@ -14,12 +14,7 @@ const TARGET: &str = "wasm32-unknown-unknown";
 /// what a page's first visit downloads; the second runs in Node alone.
 const MODULES: [(&str, &str, &str, &str); 2] = [
     ("holm-host-web", "holm_host_web", "holm.wasm", "1024"),
-    (
-        "holm-host-node",
-        "holm_host_node",
-        "holm-command.wasm",
-        "2048",
-    ),
+    ("holm-host-node", "holm_host_node", "holm-node.wasm", "2048"),
 ];
 
 /// Builds everything into `web/dist`.
