@@ -223,7 +223,16 @@ fn main() -> std::io::Result<()> {
         ("zip", zip()),
         ("tar", tar),
     ];
-    for (target, seeds) in [("archive", archives), ("p1", calls()), ("walk", walks())] {
+    // What is no request of its own is calls as `p1` reads them.
+    let compared = calls()
+        .into_iter()
+        .map(|(name, bytes)| (name, [&[u8::MAX], &bytes[..]].concat()));
+    for (target, seeds) in [
+        ("archive", archives),
+        ("p1", calls()),
+        ("walk", walks()),
+        ("wire", compared.collect()),
+    ] {
         let folder = Path::new("seeds").join(target);
         std::fs::create_dir_all(&folder)?;
         for (name, bytes) in seeds {

@@ -10,7 +10,7 @@ use holm_kernel::testkit::host::{HandClock, ScriptedListener, ScriptedStream};
 use holm_kernel::testkit::model::{Tree, tree_of};
 use holm_kernel::vfs::Directory;
 use holm_kernel::vfs::imagefs::ImageBuilder;
-use holm_kernel::vfs::memfs::{MemoryFs, Quota};
+use holm_kernel::vfs::memfs::{MemoryFs, Quota, Usage};
 use holm_kernel::vfs::overlayfs::OverlayFs;
 use holm_kernel::{
     Access, ChildMount, ChildSpec, Kernel, ListenerSpec, Namespace, Options, Ports, ProcessSpec,
@@ -224,10 +224,10 @@ impl System {
         assert!(live <= LIMITS.processes as usize, "{live} processes");
     }
 
-    /// What is in each of its file systems.
+    /// How full each of its file systems is. Files may be sparse and too large to look at.
     #[must_use]
-    pub fn trees(&self) -> Vec<Tree> {
-        let roots = self.memories.iter().map(|memory| tree_of(&*memory.root()));
-        roots.collect()
+    pub fn usages(&self) -> Vec<Usage> {
+        let usages = self.memories.iter().map(|memory| memory.usage());
+        usages.collect()
     }
 }

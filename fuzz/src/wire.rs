@@ -25,7 +25,7 @@ struct Twins {
 ///
 /// # Panics
 ///
-/// When an answer, the guest's memory, or a file in the end is not the same.
+/// When an answer, the guest's memory, or what the files take up is not the same.
 pub fn compare(data: &[u8]) {
     let mut input = Input::new(data);
     let settings = input.byte();
@@ -47,7 +47,7 @@ pub fn compare(data: &[u8]) {
         }
         twins.step(&mut input);
     }
-    assert_eq!(twins.near.trees(), twins.far.trees(), "the files");
+    assert_eq!(twins.near.usages(), twins.far.usages(), "the files");
     twins.far.check();
 }
 
