@@ -106,9 +106,11 @@ async function run(holm, { id, name, args, env, tree, directory }) {
     await copyIn(holm.files, root, tree);
   }
   try {
-    const program = await WebAssembly.compile(
-      await (await fetch(`${address}/program?id=${id}`)).arrayBuffer(),
-    );
+    const response = await fetch(`${address}/program?id=${id}`);
+    if (!response.ok) {
+      throw new Error(await response.text());
+    }
+    const program = await WebAssembly.compile(await response.arrayBuffer());
     const grants = mounted ? [`--dir ${root}::/`] : [];
     const process = await holm.spawn(program, { name, args, env, grants });
     let over = false;
