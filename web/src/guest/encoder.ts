@@ -17,23 +17,33 @@ const PAGE_SHIFT = 16;
 /** The memory of a guest, whose buffer changes when it grows. */
 export class GuestMemory {
   #memory: WebAssembly.Memory | undefined;
-  #buffer: ArrayBufferLike = new ArrayBuffer(0);
-  bytes = new Uint8Array(this.#buffer);
-  view = new DataView(this.#buffer);
+  #shared = false;
+  bytes: Uint8Array = new Uint8Array(0);
+  view: DataView = new DataView(this.bytes.buffer);
 
   attach(memory: WebAssembly.Memory | undefined): void {
     this.#memory = memory;
-    this.refresh();
+    this.#renew(memory?.buffer ?? new ArrayBuffer(0));
   }
 
-  /** Looks whether the memory has grown: once at the start of each call. */
+  /**
+   * Looks whether the memory has grown: once at the start of each call. Growing leaves the old
+   * buffer without bytes, which costs less to see than asking for the new one; shared memory
+   * keeps its old buffers.
+   */
   refresh(): void {
-    const buffer = this.#memory?.buffer ?? this.#buffer;
-    if (buffer !== this.#buffer) {
-      this.#buffer = buffer;
-      this.bytes = new Uint8Array(buffer);
-      this.view = new DataView(buffer);
+    if (this.bytes.length === 0 || this.#shared) {
+      const buffer = this.#memory?.buffer;
+      if (buffer !== undefined && buffer !== this.bytes.buffer) {
+        this.#renew(buffer);
+      }
     }
+  }
+
+  #renew(buffer: ArrayBufferLike): void {
+    this.#shared = !(buffer instanceof ArrayBuffer);
+    this.bytes = new Uint8Array(buffer);
+    this.view = new DataView(buffer);
   }
 
   /** Whether a range is inside; a range of no bytes always is. */

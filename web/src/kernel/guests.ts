@@ -10,9 +10,27 @@ import {
   STATE,
   TASK,
 } from "../protocol.js";
+import type { KernelModule } from "./module.js";
 
 /** Bytes of a channel after its header. */
 export const CHANNEL_BYTES = (1 << 20) + (1 << 15);
+
+/** Bytes that are copied faster word by word than by views made for them. */
+const FEW = 256;
+
+/** Copies a few bytes, whole words of them. */
+function copyFew(
+  from: Int32Array | Uint32Array,
+  at: number,
+  to: Int32Array | Uint32Array,
+  target: number,
+  length: number,
+): void {
+  const words = (length + 3) >> 2;
+  for (let word = 0; word < words; word += 1) {
+    to[(target >> 2) + word] = from[(at >> 2) + word] as number;
+  }
+}
 
 /** A worker whose calls come as messages. */
 export interface MessageGuest {
@@ -27,6 +45,8 @@ export class SharedGuest {
   readonly port: MessagePort;
   readonly words: Int32Array;
   readonly bytes: Uint8Array;
+  /** All of the channel, its header too. */
+  readonly #all: Int32Array;
   /** What is left of a reply that is larger than the channel. */
   #rest: Uint8Array | undefined;
   #waiting = false;
@@ -36,6 +56,28 @@ export class SharedGuest {
     this.port = port;
     this.words = new Int32Array(channel, 0, CHANNEL_HEADER >> 2);
     this.bytes = new Uint8Array(channel, CHANNEL_HEADER);
+    this.#all = new Int32Array(channel);
+  }
+
+  /** Copies a request to where the kernel reads it. */
+  bring(kernel: KernelModule, length: number): void {
+    if (length <= FEW) {
+      copyFew(this.#all, CHANNEL_HEADER, kernel.words, kernel.request, length);
+    } else {
+      kernel.bytes.set(this.bytes.subarray(0, length), kernel.request);
+    }
+  }
+
+  /** Answers the call that waits with what the kernel has for it. */
+  answerFrom(kernel: KernelModule): void {
+    const { outputAt, outputLength } = kernel;
+    if (outputLength <= FEW && (outputAt & 3) === 0) {
+      copyFew(kernel.words, outputAt, this.#all, CHANNEL_HEADER, outputLength);
+      this.#rest = undefined;
+      this.#done(outputLength);
+    } else {
+      this.answer(kernel.bytes, outputAt, outputLength);
+    }
   }
 
   /** The call was taken and waits: it is not looked at again until it is answered. */

@@ -36,7 +36,6 @@ export class KernelModule {
   readonly #exports: Exports;
   readonly #request: number;
   readonly #output: number;
-  #buffer: ArrayBuffer = new ArrayBuffer(0);
   #bytes = new Uint8Array(0);
   #words = new Uint32Array(0);
   /** Set when the kernel has failed: nothing works any more. */
@@ -89,13 +88,19 @@ export class KernelModule {
 
   /** The kernel's memory; look again after each call into the kernel. */
   get bytes(): Uint8Array<ArrayBuffer> {
-    const buffer = this.#exports.memory.buffer;
-    if (buffer !== this.#buffer) {
-      this.#buffer = buffer as ArrayBuffer;
-      this.#bytes = new Uint8Array(this.#buffer);
-      this.#words = new Uint32Array(this.#buffer);
+    // Growing leaves the old buffer without bytes: that costs less to see than asking for the new.
+    if (this.#bytes.length === 0) {
+      const buffer = this.#exports.memory.buffer as ArrayBuffer;
+      this.#bytes = new Uint8Array(buffer);
+      this.#words = new Uint32Array(buffer);
     }
     return this.#bytes as Uint8Array<ArrayBuffer>;
+  }
+
+  /** The same, four bytes at a time. */
+  get words(): Uint32Array {
+    void this.bytes;
+    return this.#words;
   }
 
   /** Where the next request is written. */
@@ -104,18 +109,16 @@ export class KernelModule {
   }
 
   get buffer(): ArrayBuffer {
-    return this.#exports.memory.buffer as ArrayBuffer;
+    return this.bytes.buffer;
   }
 
   /** Where the last reply or answer is. */
   get outputAt(): number {
-    void this.bytes;
-    return this.#words[this.#output >> 2] as number;
+    return this.words[this.#output >> 2] as number;
   }
 
   get outputLength(): number {
-    void this.bytes;
-    return this.#words[(this.#output >> 2) + 1] as number;
+    return this.words[(this.#output >> 2) + 1] as number;
   }
 
   /** Makes the call whose request was written to `request`. */

@@ -306,7 +306,7 @@ function answer(task: number): void {
   }
   const worker = workers.get(tasks.get(task) ?? 0);
   if (worker instanceof SharedGuest) {
-    worker.answer(kernel.bytes, kernel.outputAt, kernel.outputLength);
+    worker.answerFrom(kernel);
   } else if (worker !== undefined) {
     reply(kernel, worker);
   }
@@ -330,11 +330,11 @@ function serve(kernel: KernelModule): boolean {
       guest.answer(LEFT, 0, LEFT.length);
       continue;
     }
-    kernel.bytes.set(guest.bytes.subarray(0, length), kernel.request);
+    guest.bring(kernel, length);
     const called = kernel.call(task, length);
     switch (called & ~READY) {
       case CALLED:
-        guest.answer(kernel.bytes, kernel.outputAt, kernel.outputLength);
+        guest.answerFrom(kernel);
         break;
       case GONE:
         guest.answer(LEFT, 0, LEFT.length);
