@@ -22,12 +22,18 @@ export interface Compiled {
   memory?: MemoryImport;
   /** Types of the parameters of its exported functions; absent when only the module is known. */
   exports?: ReadonlyMap<string, string[]>;
+  /** Bytes by which its code lies behind where it was in what was given. */
+  moved?: number;
 }
 
 /** Pages of linear memory that any program may have. */
 const PAGES_MAX = 65536;
 const PAGE_BYTES = 65536;
 const COMPONENT_LAYER = 1;
+/** Bytes that an entry of a table is counted as, as natively. */
+const ENTRY_BYTES = 8;
+/** What the description of a table begins with whose entries have an initial value. */
+const TABLE_WITH_VALUE = 0x40;
 /** Sections that come after all that is looked at here: elements, code, data, and the count of data. */
 const LATE_SECTIONS: readonly number[] = [9, 10, 11, 12];
 
@@ -166,18 +172,32 @@ function leb(value: number): number[] {
   return bytes;
 }
 
+/** A function's type, its parameters and results by name. */
+interface FunctionType {
+  parameters: string[];
+  results: string[];
+}
+
 /** Functions that are imported come first in the index space. */
 interface Shape {
   memory?: MemoryImport;
-  importedTypes: number[];
+  imported: { module: string; name: string; type: number }[];
   functionTypes: number[];
-  types: string[][];
+  types: FunctionType[];
   exported: Map<string, number>;
   start?: number;
+  /** Bytes of its own memories and its tables at the start. */
+  memoryBytes: number;
 }
 
 function shape(bytes: Uint8Array, all: readonly Section[]): Shape {
-  const found: Shape = { importedTypes: [], functionTypes: [], types: [], exported: new Map() };
+  const found: Shape = {
+    imported: [],
+    functionTypes: [],
+    types: [],
+    exported: new Map(),
+    memoryBytes: 0,
+  };
   for (const section of all) {
     const reader = new Reader(bytes.subarray(0, section.end), section.content);
     switch (section.id) {
@@ -190,6 +210,21 @@ function shape(bytes: Uint8Array, all: readonly Section[]): Shape {
       case 3:
         for (let left = reader.number(); left > 0; left -= 1) {
           found.functionTypes.push(reader.number());
+        }
+        break;
+      case 4:
+        for (let left = reader.number(); left > 0; left -= 1) {
+          if (reader.bytes[reader.at] === TABLE_WITH_VALUE) {
+            // Its initial value would have to be read to get to the next.
+            break;
+          }
+          reader.reference();
+          found.memoryBytes += reader.limits().initial * ENTRY_BYTES;
+        }
+        break;
+      case 5:
+        for (let left = reader.number(); left > 0; left -= 1) {
+          found.memoryBytes += reader.limits().initial * PAGE_BYTES;
         }
         break;
       case 7:
@@ -229,8 +264,7 @@ function readTypes(reader: Reader, found: Shape): void {
       }
       return types;
     };
-    found.types.push(list());
-    list();
+    found.types.push({ parameters: list(), results: list() });
   }
 }
 
@@ -240,7 +274,7 @@ function readImports(reader: Reader, found: Shape): void {
     const name = reader.text();
     switch (reader.byte()) {
       case 0:
-        found.importedTypes.push(reader.number());
+        found.imported.push({ module, name, type: reader.number() });
         break;
       case 1:
         reader.reference();
@@ -293,16 +327,15 @@ function limited(bytes: Uint8Array, section: Section, pages: number): number[] {
   for (let left = count; left > 0; left -= 1) {
     const flags = reader.bytes[reader.at] as number;
     const { initial, maximum } = reader.limits();
-    if (initial > pages) {
-      throw tooMuch(initial, pages);
-    }
-    content.push(flags | 1, ...leb(initial), ...leb(Math.min(maximum ?? PAGES_MAX, pages)));
+    // Several memories share what is granted.
+    const most = Math.max(initial, Math.floor(pages / count));
+    content.push(flags | 1, ...leb(initial), ...leb(Math.min(maximum ?? PAGES_MAX, most)));
   }
   return content;
 }
 
 function tooMuch(initial: number, pages: number): HolmError {
-  const mebibytes = (count: number) => `${(count * PAGE_BYTES) / 2 ** 20} MiB`;
+  const mebibytes = (count: number) => `${Math.ceil((count * PAGE_BYTES) / 2 ** 20)} MiB`;
   return new HolmError(
     "memory",
     `the program needs ${mebibytes(initial)} of memory to start, and may have ${mebibytes(pages)}`,
@@ -333,7 +366,7 @@ export async function compile(program: Program, memoryBytes?: number): Promise<C
   const given = await program;
   if (given instanceof WebAssembly.Module) {
     check(given);
-    return { module: given };
+    return compiledBefore.get(given) ?? { module: given };
   }
   const pages = Math.floor((memoryBytes ?? PAGES_MAX * PAGE_BYTES) / PAGE_BYTES);
   const source = await sourceOf(given as BufferSource | Blob | Response | URL | string);
@@ -351,8 +384,9 @@ function compileBytes(given: Uint8Array<ArrayBuffer>, pages: number): Promise<Co
   const all = sections(given);
   const found = shape(given, all);
   const { start, memory } = found;
-  if (memory !== undefined && memory.initial > pages) {
-    throw tooMuch(memory.initial, pages);
+  const needed = found.memoryBytes + (memory?.initial ?? 0) * PAGE_BYTES;
+  if (pages < PAGES_MAX && needed > pages * PAGE_BYTES) {
+    throw tooMuch(needed / PAGE_BYTES, pages);
   }
   const moves = movesStart(all, found);
   let bytes = given;
@@ -370,7 +404,9 @@ function compileBytes(given: Uint8Array<ArrayBuffer>, pages: number): Promise<Co
     });
   }
   // Called at once: whoever gave the bytes may change them as soon as we wait.
-  return known(found, pages, WebAssembly.compile(bytes));
+  const compiled = known(found, pages, WebAssembly.compile(bytes));
+  const moved = bytes.length - given.length;
+  return moved === 0 ? compiled : compiled.then((known) => ({ ...known, moved }));
 }
 
 /** Compiles while the bytes come, unless what comes first shows that they must be changed. */
@@ -429,22 +465,28 @@ async function known(
 ): Promise<Compiled> {
   const module = await explained(compiling);
   check(module);
+  checkTypes(found);
   const { memory } = found;
   const exports = new Map<string, string[]>();
-  const imported = found.importedTypes.length;
+  const imported = found.imported.length;
   for (const [name, index] of found.exported) {
     const type =
-      index < imported ? found.importedTypes[index] : found.functionTypes[index - imported];
-    const parameters = type === undefined ? undefined : found.types[type];
-    if (parameters !== undefined) {
-      exports.set(name, parameters);
+      index < imported ? found.imported[index]?.type : found.functionTypes[index - imported];
+    const known = type === undefined ? undefined : found.types[type];
+    if (known !== undefined) {
+      exports.set(name, known.parameters);
     }
   }
   if (memory !== undefined) {
     memory.maximum = Math.min(memory.maximum ?? pages, pages);
   }
-  return memory === undefined ? { module, exports } : { module, exports, memory };
+  const result = memory === undefined ? { module, exports } : { module, exports, memory };
+  compiledBefore.set(module, result);
+  return result;
 }
+
+/** What is known of modules that were compiled here, for when only the module is given. */
+const compiledBefore = new WeakMap<WebAssembly.Module, Compiled>();
 
 /** The bytes of a program, or an answer that brings them. */
 async function sourceOf(
@@ -558,4 +600,56 @@ function check(module: WebAssembly.Module): void {
 function nearest(name: string): string | undefined {
   const start = name.slice(0, 6);
   return FUNCTIONS.find((known) => known.startsWith(start));
+}
+
+const TYPE_LETTERS: Readonly<Record<string, string>> = { i32: "i", i64: "I" };
+
+/** Every import must have the type that the standard gives it. */
+function checkTypes(found: Shape): void {
+  for (const { module, name, type } of found.imported) {
+    const wanted = SIGNATURES[name];
+    const given = found.types[type];
+    if (module !== P1 || wanted === undefined || given === undefined) {
+      continue;
+    }
+    const letters = given.parameters.map((one) => TYPE_LETTERS[one] ?? "?").join("");
+    const results = name === "proc_exit" ? "" : "i32";
+    if (letters !== wanted || given.results.join() !== results) {
+      const shown = (types: readonly string[]) => `(${types.join(", ")})`;
+      const right = [...wanted].map((letter) => (letter === "i" ? "i32" : "i64"));
+      throw new HolmError(
+        "imports",
+        `the program imports ${P1}.${name} with a wrong type: ${shown(given.parameters)} -> ${shown(given.results)}`,
+        { help: `the standard has ${shown(right)} -> (${results}); rebuild it with a newer toolchain` },
+      );
+    }
+  }
+}
+
+/** Fails unless there is something to run: a command, or the export that is to be called. */
+export function checkEntry(compiled: Compiled, invoke: string | undefined): void {
+  const functions = WebAssembly.Module.exports(compiled.module)
+    .filter((one) => one.kind === "function" && one.name !== RENAMED_START)
+    .map((one) => one.name);
+  const shown = functions.slice(0, 20).join(", ") || "none";
+  if (invoke !== undefined) {
+    if (!functions.includes(invoke)) {
+      throw new HolmError("program", `the program has no function ${invoke} to call`, {
+        help: `its functions: ${shown}`,
+      });
+    }
+    return;
+  }
+  if (!functions.includes("_start") && !functions.includes("_initialize")) {
+    throw new HolmError("program", "the program has no _start: it is a library, not a command", {
+      help: `name an export to call: { invoke }; its functions: ${shown}`,
+    });
+  }
+  const parameters = compiled.exports?.get("_start") ?? [];
+  if (parameters.length > 0) {
+    throw new HolmError(
+      "program",
+      `the program's _start takes (${parameters.join(", ")}), and a command's takes nothing`,
+    );
+  }
 }

@@ -108,7 +108,13 @@ export interface TrapPlace {
 export type GuestEnd =
   | { end: "returned"; results: string[] }
   | { end: "left" }
-  | { end: "trapped"; trap: Trap; places: TrapPlace[] }
+  | {
+      end: "trapped";
+      trap: Trap;
+      kind: string | undefined;
+      during: "instantiation" | "initialisation" | "entry";
+      places: TrapPlace[];
+    }
   | { end: "failed"; kind: string; message: string };
 
 /** A guest's worker to the page. */

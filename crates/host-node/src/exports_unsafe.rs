@@ -10,13 +10,12 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use holm_command_line::Ended;
 use serde::Deserialize;
 
 use crate::imports_unsafe;
 use crate::node::Node;
 use crate::problem::Problem;
-use crate::session::Session;
+use crate::session::{Session, Told};
 
 static INPUT: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 static OUTPUT: Mutex<(Vec<u8>, [u32; 2])> = Mutex::new((Vec::new(), [0; 2]));
@@ -85,12 +84,12 @@ pub(crate) extern "C" fn holm_start(text: u32) {
     });
 }
 
-/// Says what there is to be said of a program that has ended so: [`Ended`] in JSON, the first
-/// `text` bytes of the input. Answers the exit code.
+/// Says what there is to be said of a program that has ended so: [`Told`] in JSON, the first
+/// `text` bytes of the input, and the program's bytes when it trapped. Answers the exit code.
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn holm_finish(text: u32) -> u32 {
-    with(text, |session, ended: Ended, _| {
-        session.finish(&ended, &Node)
+    with(text, |session, told: Told, program| {
+        session.finish(told, program, &Node)
     })
 }
 

@@ -14,5 +14,7 @@ mod imports_unsafe;
 mod node;
 mod problem;
 mod session;
+mod trap;
 
-pub use session::{Answer, Session};
+pub use problem::Problem;
+pub use session::{Answer, Session, Told};

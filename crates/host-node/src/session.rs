@@ -3,9 +3,10 @@
 use std::ffi::OsString;
 
 use holm_command_line::{Ended, Host, Plan, SpecialCommand, Step, finish, start};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::problem::{Context, Problem};
+use crate::trap::Caught;
 
 /// What the script is to do next.
 #[derive(Debug, Serialize)]
@@ -15,6 +16,13 @@ pub enum Answer<'a> {
     Done(u8),
     /// Run a program.
     Run(&'a Plan),
+}
+
+/// How the program ended, as the script tells it.
+#[derive(Debug, Deserialize)]
+pub struct Told {
+    ended: Ended,
+    trap: Option<Caught>,
 }
 
 /// A command, as far as it has come.
@@ -34,9 +42,12 @@ impl Session {
     }
 
     /// Says what there is to be said of a program that has ended; answers the exit code.
-    pub fn finish(&self, ended: &Ended, host: &dyn Host) -> u8 {
+    /// `program` are its bytes, when it trapped.
+    pub fn finish(&self, told: Told, program: &[u8], host: &dyn Host) -> u8 {
+        let mut ended = told.ended;
+        ended.trap = told.trap.map(|caught| caught.render(program));
         match &self.plan {
-            Some(plan) => finish(plan, ended, host),
+            Some(plan) => finish(plan, &ended, host),
             None => ended.exit_code,
         }
     }

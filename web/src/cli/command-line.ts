@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { writeOut } from "../node/output.js";
 import { answer, type Question, systemError } from "./host.js";
-import type { Ended, Plan, Problem } from "./plan.js";
+import type { Caught, Ended, Plan, Problem } from "./plan.js";
 
 interface Exports {
   memory: WebAssembly.Memory;
@@ -67,8 +67,13 @@ export class CommandLine {
   }
 
   /** Says what there is to be said at the end; answers the exit code. */
-  finish(ended: Ended): number {
-    return this.#exports.holm_finish(this.#put(JSON.stringify(ended)));
+  finish(
+    told: { ended: Ended; trap: Caught | null },
+    program: Uint8Array = new Uint8Array(0),
+  ): number {
+    const text = Buffer.from(JSON.stringify(told));
+    this.#put(text, program);
+    return this.#exports.holm_finish(text.length);
   }
 
   /** Says why the program was not run; answers the exit code. */

@@ -47,6 +47,17 @@ export interface Ended {
   learned: object | null;
 }
 
+/** A trap, as the engine tells it; see crates/host-node/src/trap.rs. */
+export interface Caught {
+  kind: string | null;
+  detail: string;
+  during: "instantiation" | "initialisation" | "entry";
+  /** Innermost first, one more than are shown when there are. */
+  frames: { index: number; offset: number; name: string | null }[];
+  /** How many are shown. */
+  kept: number;
+}
+
 /** What kept a program from being run; see crates/host-node/src/problem.rs. */
 export type Problem =
   | { problem: "spawn"; message: string }

@@ -4,6 +4,7 @@
 import { openSync, readFileSync, statSync } from "node:fs";
 import { constants } from "node:os";
 import type { HolmError } from "../errors.js";
+import { FRAMES_MAX } from "../guest/trap.js";
 import type { KernelLink } from "../kernel/link.js";
 import { type Compiled, compile } from "../program.js";
 import type { CommandSpawn, GuestEnd, KernelEvent, Spawned } from "../protocol.js";
@@ -40,7 +41,7 @@ export async function run(plan: Plan, line: CommandLine, system: System): Promis
     const [compiled, mounts] = await Promise.all([load(plan), mount(plan, link)]);
     const process = await start(plan, compiled, mounts, link, system);
     passSignals(process.pid, link);
-    return finish(line, await process.ended);
+    return finish(line, compiled, await process.ended);
   } catch (error) {
     if (error instanceof ProblemError) {
       return line.tell(error.problem, error.program);
@@ -55,10 +56,13 @@ function number(digits: string | null): number | null {
   return digits === null ? null : Math.min(Number(digits), Number.MAX_SAFE_INTEGER);
 }
 
-async function load(plan: Plan): Promise<Compiled> {
+/** A program with its file's bytes. */
+type Loaded = Compiled & { bytes: Uint8Array };
+
+async function load(plan: Plan): Promise<Loaded> {
   const bytes = readFileSync(plan.program);
   try {
-    return await compile(bytes, number(plan.limits.memory_bytes) ?? undefined);
+    return { ...(await compile(bytes, number(plan.limits.memory_bytes) ?? undefined)), bytes };
   } catch (error) {
     const { message, help } = error as HolmError;
     throw new ProblemError({ problem: "program", message, help: help ?? null }, bytes);
@@ -145,7 +149,7 @@ interface Running {
 
 async function start(
   plan: Plan,
-  compiled: Compiled,
+  compiled: Loaded,
   mounts: Mounts,
   link: KernelLink,
   system: System,
@@ -246,19 +250,32 @@ function passSignals(pid: number, link: KernelLink): void {
 /** Tells the command line how the program ended. */
 function finish(
   line: CommandLine,
+  program: Loaded,
   { kernel, guest }: { kernel: KernelEnd; guest: GuestEnd },
 ): number {
   if (guest.end === "failed") {
-    return line.tell({ problem: "program", message: guest.message, help: null });
+    return line.tell({ problem: "program", message: guest.message, help: null }, program.bytes);
   }
   const { note = null, refusals = [], stats = [], learned = null } = kernel.report ?? {};
-  return line.finish({
+  const ended = {
     exit_code: kernel.code,
-    trap: guest.end === "trapped" ? `holm: the program trapped: ${guest.trap.message}\n` : null,
+    trap: null,
     results: guest.end === "returned" ? guest.results : [],
     note,
     refusals,
     stats,
     learned,
-  });
+  };
+  if (guest.end !== "trapped") {
+    return line.finish({ ended, trap: null });
+  }
+  const moved = program.moved ?? 0;
+  const frames = guest.places.map(({ index, offset, name }) => ({
+    index,
+    offset: offset - moved,
+    name: name ?? null,
+  }));
+  const { kind = null, during } = guest;
+  const trap = { kind, detail: guest.trap.detail, during, frames, kept: FRAMES_MAX };
+  return line.finish({ ended, trap }, program.bytes);
 }

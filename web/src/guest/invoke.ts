@@ -16,11 +16,15 @@ export const RENAMED_START = "holm:start";
 /** Why a guest cannot be entered. */
 export class EntryError extends Error {}
 
+/** What a guest does: its own start, its initialisation, or what it is run for. */
+export type During = "instantiation" | "initialisation" | "entry";
+
 /** Runs a guest; answers what an invoked function returned, as text. */
 export async function invoke(
   instance: WebAssembly.Instance,
   invocation: Invocation | undefined,
   enter: (entry: () => unknown) => unknown,
+  begins: (during: During) => void = () => {},
 ): Promise<string[]> {
   const find = (name: string) => {
     const found = instance.exports[name];
@@ -30,6 +34,7 @@ export async function invoke(
   if (started !== undefined) {
     await enter(started);
   }
+  begins("entry");
   if (invocation === undefined) {
     const start = find(START);
     if (start !== undefined) {
@@ -42,12 +47,15 @@ export async function invoke(
         "it has no _start: it is a library, not a command; name an export to call (invoke)",
       );
     }
+    begins("initialisation");
     await enter(initialize);
     return [];
   }
   const initialize = find(INITIALIZE);
   if (initialize !== undefined) {
+    begins("initialisation");
     await enter(initialize);
+    begins("entry");
   }
   const target = find(invocation.name);
   if (target === undefined) {

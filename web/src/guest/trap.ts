@@ -37,24 +37,49 @@ export function leave(): never {
   throw new Error("invariant: a trap does not return");
 }
 
-/** The engines' words for each trap, and ours. */
-const WORDS: readonly [RegExp, string][] = [
-  [/unreachable/i, "unreachable code was reached"],
-  [/divi(de|sion) by zero/i, "division by zero"],
-  [/integer overflow|unrepresentable/i, "a number does not fit its type"],
-  [/(float|invalid conversion|truncat)/i, "a number does not fit its type"],
-  [/maximum call stack|too much recursion|stack overflow/i, "the call stack overflowed"],
-  [
-    /table (index|access|entry)|undefined element|out of bounds table/i,
-    "call of a table entry that is not there",
-  ],
-  [/signature|indirect call|null function/i, "indirect call of a function of another type"],
-  [/memory|out of bounds|index out of/i, "memory access out of bounds"],
-  [/null/i, "use of a null reference"],
+/** Kinds of traps, with the words of every host: those of crates/diagnose/src/trap.rs. */
+const SUMMARIES = {
+  unreachable: "stopped itself (it executed `unreachable`)",
+  division_by_zero: "divided an integer by zero",
+  integer_overflow:
+    "computed an integer that does not fit (the smallest integer divided by -1, or too large a number converted)",
+  stack_overflow: "ran out of stack",
+  table_out_of_bounds: "used a table entry that does not exist",
+  call_to_null: "called a null function pointer",
+  call_type_mismatch: "called a function pointer as if it had another type",
+  misaligned_atomic: "used an atomic operation on an address that is not aligned",
+  array_out_of_bounds: "used an array element that does not exist",
+  allocation_too_large: "allocated something larger than can be",
+  cast_failure: "cast a reference to a type that it does not have",
+  null_reference: "used a null reference",
+  memory_out_of_bounds: "accessed memory that it does not have",
+  uncaught_exception: "threw an exception that nothing caught",
+} as const;
+
+type TrapKind = keyof typeof SUMMARIES;
+
+/** The engines' words for each kind. */
+const WORDS: readonly [RegExp, TrapKind][] = [
+  [/unreachable/i, "unreachable"],
+  [/(divi(de|sion)|remainder) by zero/i, "division_by_zero"],
+  [/integer overflow|unrepresentable|invalid conversion|truncat/i, "integer_overflow"],
+  [/maximum call stack|too much recursion|stack overflow/i, "stack_overflow"],
+  [/table (index|access|entry)|undefined element|out of bounds table/i, "table_out_of_bounds"],
+  [/indirect call to null/i, "call_to_null"],
+  // V8 has one message for both.
+  [/signature|indirect call|null function/i, "call_type_mismatch"],
+  [/unaligned/i, "misaligned_atomic"],
+  [/array element|array index/i, "array_out_of_bounds"],
+  [/array is too large|too many array/i, "allocation_too_large"],
+  [/illegal cast|bad cast/i, "cast_failure"],
+  [/null/i, "null_reference"],
+  [/memory|out of bounds|index out of/i, "memory_out_of_bounds"],
 ];
 
-/** Most frames that are told. */
-const FRAMES_MAX = 20;
+/** Most frames that are told; the engine is asked for more, to know whether there are. */
+export const FRAMES_MAX = 20;
+/** Lines of a stack that the engine keeps: the guest's, and those of our own around it. */
+export const STACK_LINES = FRAMES_MAX + 30;
 
 /** What an error out of a guest says; `undefined` when it is no trap of the guest's. */
 export function explainTrap(error: unknown): Trap | undefined {
@@ -69,10 +94,19 @@ export function explainTrap(error: unknown): Trap | undefined {
     return undefined;
   }
   const detail = error instanceof Error ? error.message : "an exception that nobody caught";
-  const known = WORDS.find(([pattern]) => pattern.test(detail));
-  const message = error instanceof Error ? (known?.[1] ?? detail) : detail;
-  const stack = error instanceof Error ? (error.stack ?? "") : "";
-  return { message, detail, frames: places(stack).map(shown) };
+  const kind = kindOf(error);
+  return {
+    message: kind === undefined ? detail : SUMMARIES[kind],
+    detail,
+    frames: trapPlaces(error).slice(0, FRAMES_MAX).map(shown),
+  };
+}
+
+/** The kind of a trap, when the engine's words for it are known. */
+export function kindOf(error: unknown): TrapKind | undefined {
+  return error instanceof Error
+    ? WORDS.find(([pattern]) => pattern.test(error.message))?.[1]
+    : "uncaught_exception";
 }
 
 /** A function as a line of a report. */
@@ -100,7 +134,7 @@ function places(stack: string): TrapPlace[] {
         name: name?.replace(/^(wasm-function\[\d+\]|\S+\.wasm)\.?/, "") || undefined,
       });
     }
-    if (found.length >= FRAMES_MAX) {
+    if (found.length > FRAMES_MAX) {
       break;
     }
   }

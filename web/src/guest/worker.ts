@@ -5,13 +5,14 @@ import type { FromGuest, GuestEnd, ToGuest } from "../protocol.js";
 import { SharedChannel } from "./channel.js";
 import { Encoder, GuestMemory } from "./encoder.js";
 import { blockingImports, P1, suspendingImports } from "./imports.js";
-import { EntryError, invoke } from "./invoke.js";
+import { type During, EntryError, invoke } from "./invoke.js";
 import { localFunctions } from "./local.js";
 import { PortChannel } from "./port.js";
-import { explainTrap, forgetLeaving, hasLeft, trapPlaces } from "./trap.js";
+import { explainTrap, forgetLeaving, hasLeft, kindOf, STACK_LINES, trapPlaces } from "./trap.js";
 
 type Run = Extract<ToGuest, { run: WebAssembly.Module }>;
 
+Error.stackTraceLimit = STACK_LINES;
 const scope = await workerScope<ToGuest, FromGuest>();
 const guest = new GuestMemory();
 const encoder = new Encoder(guest);
@@ -57,6 +58,7 @@ async function run(message: Run): Promise<GuestEnd> {
     enter = (entry) => WebAssembly.promising(entry)();
   }
   forgetLeaving();
+  let during: During = "instantiation";
   try {
     const memory = message.memory;
     const imported = memory === undefined ? undefined : new WebAssembly.Memory(memory);
@@ -69,15 +71,17 @@ async function run(message: Run): Promise<GuestEnd> {
     if (instance.exports.memory instanceof WebAssembly.Memory) {
       guest.attach(instance.exports.memory);
     }
-    const results = await invoke(instance, message.invoke, enter);
+    const results = await invoke(instance, message.invoke, enter, (now) => {
+      during = now;
+    });
     return { end: "returned", results };
   } catch (error) {
-    return ended(error);
+    return ended(error, during);
   }
 }
 
 /** What an error out of a guest says about its end. */
-function ended(error: unknown): GuestEnd {
+function ended(error: unknown, during: During): GuestEnd {
   if (hasLeft()) {
     return { end: "left" };
   }
@@ -97,5 +101,5 @@ function ended(error: unknown): GuestEnd {
   const trap = explainTrap(error);
   return trap === undefined
     ? { end: "failed", kind: "guest", message: String(error) }
-    : { end: "trapped", trap, places: trapPlaces(error) };
+    : { end: "trapped", trap, kind: kindOf(error), during, places: trapPlaces(error) };
 }

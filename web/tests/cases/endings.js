@@ -10,8 +10,8 @@ export default [
         divide: "divided an integer by zero",
         unreachable: "stopped itself",
         abort: "stopped itself",
-        load: "outside",
-        call: "another type",
+        load: "memory that it does not have",
+        call: "table entry that does not exist",
       };
       for (const [how, words] of Object.entries(wanted)) {
         const done = await holm.run(program, { args: [how] });

@@ -4,12 +4,12 @@ use addr2line::Context;
 use gimli::{Dwarf, EndianSlice, LittleEndian, SectionId};
 use wasmparser::{ExternalKind, Parser, Payload};
 
-use super::SourceLocation;
+use crate::trap::SourceLocation;
 
 type Slice<'a> = EndianSlice<'a, LittleEndian>;
 
 /// A module's line table.
-pub(super) struct SourceMap<'a> {
+pub struct SourceMap<'a> {
     context: Context<Slice<'a>>,
     /// DWARF counts code from the start of the code section's content.
     code_start: u64,
@@ -17,15 +17,21 @@ pub(super) struct SourceMap<'a> {
 
 /// One function at an address; several when some were inlined.
 #[derive(Debug)]
-pub(super) struct Line {
+pub struct Line {
     /// As the compiler mangled it.
-    pub(super) function: Option<String>,
-    pub(super) location: Option<SourceLocation>,
+    pub function: Option<String>,
+    pub location: Option<SourceLocation>,
+}
+
+impl std::fmt::Debug for SourceMap<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SourceMap").finish_non_exhaustive()
+    }
 }
 
 impl<'a> SourceMap<'a> {
     /// The lines of `module`; none when it has no debug information, or damaged one.
-    pub(super) fn new(module: &'a [u8]) -> Option<SourceMap<'a>> {
+    pub fn new(module: &'a [u8]) -> Option<SourceMap<'a>> {
         let mut code_start = None;
         let mut sections: Vec<(&str, &[u8])> = Vec::new();
         for payload in Parser::new(0).parse_all(module) {
@@ -55,7 +61,7 @@ impl<'a> SourceMap<'a> {
     }
 
     /// The functions at `module_offset`, innermost first.
-    pub(super) fn find(&self, module_offset: u64) -> Vec<Line> {
+    pub fn find(&self, module_offset: u64) -> Vec<Line> {
         let mut lines = Vec::new();
         let Some(address) = module_offset.checked_sub(self.code_start) else {
             return lines;
@@ -83,7 +89,7 @@ impl<'a> SourceMap<'a> {
 }
 
 /// The name that `module` exports the function under.
-pub(super) fn export_name(module: &[u8], function_index: u32) -> Option<&str> {
+pub fn export_name(module: &[u8], function_index: u32) -> Option<&str> {
     for payload in Parser::new(0).parse_all(module) {
         if let Payload::ExportSection(exports) = payload.ok()? {
             let mut exports = exports.into_iter().flatten();

@@ -4,7 +4,7 @@
 const MAXIMUM_NAME_CHARACTERS: usize = 256;
 
 /// `name` as its programmer wrote it; unchanged when it is not mangled.
-pub(super) fn demangle(name: &str) -> String {
+pub fn demangle(name: &str) -> String {
     let demangled = if let Ok(rust) = rustc_demangle::try_demangle(name) {
         // The alternate form leaves the hash out.
         format!("{rust:#}")
