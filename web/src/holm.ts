@@ -8,7 +8,7 @@ import { mountSource } from "./mounts.js";
 import { isNode } from "./platform.js";
 import { GuestPool } from "./pool.js";
 import { RunningProcess } from "./process.js";
-import { compile } from "./program.js";
+import { checkEntry, compile } from "./program.js";
 import type { KernelEvent, Spawned } from "./protocol.js";
 import { bytesOfSize } from "./size.js";
 import { type Source, type StreamLink, sink, source, textOf } from "./streams.js";
@@ -198,6 +198,7 @@ class System implements Holm {
     options.signal?.throwIfAborted();
     const grants = this.#grants(options.grants ?? []);
     const compiled = await compile(program, memoryLimit(grants));
+    checkEntry(compiled, options.invoke);
     const worker = await this.#pool.take();
     let spawned: Spawned;
     try {
@@ -349,12 +350,15 @@ class System implements Holm {
       process.kill();
     }
     try {
-      await this.files.sync();
+      await this.#link.end();
     } catch {
       // The kernel has failed, or its storage has: there is nothing to be saved by waiting.
     }
     this.#pool.close();
     this.#link.stop();
+    for (const process of this.#processes.values()) {
+      process.killed();
+    }
   }
 }
 

@@ -113,6 +113,18 @@ export class RunningProcess implements Process {
     this.#settle();
   }
 
+  /** The system was shut down. */
+  killed(): void {
+    this.#give(false);
+    this.#finish({
+      code: 137,
+      signal: "SIGKILL",
+      refusals: [],
+      results: [],
+      usage: NOTHING_USED,
+    });
+  }
+
   /** The kernel is gone. */
   lost(error: HolmError): void {
     this.#give(false);

@@ -31,7 +31,7 @@ const PAGES_MAX = 65536;
 const PAGE_BYTES = 65536;
 const COMPONENT_LAYER = 1;
 /** Bytes that an entry of a table is counted as, as natively. */
-const ENTRY_BYTES = 8;
+const ENTRY_BYTES = 16;
 /** What the description of a table begins with whose entries have an initial value. */
 const TABLE_WITH_VALUE = 0x40;
 /** Sections that come after all that is looked at here: elements, code, data, and the count of data. */
@@ -620,7 +620,9 @@ function checkTypes(found: Shape): void {
       throw new HolmError(
         "imports",
         `the program imports ${P1}.${name} with a wrong type: ${shown(given.parameters)} -> ${shown(given.results)}`,
-        { help: `the standard has ${shown(right)} -> (${results}); rebuild it with a newer toolchain` },
+        {
+          help: `the standard has ${shown(right)} -> (${results}); rebuild it with a newer toolchain`,
+        },
       );
     }
   }

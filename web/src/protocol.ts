@@ -20,6 +20,8 @@ export type ToKernel =
   | { order: object; id: number; bytes?: Uint8Array; worker?: number }
   /** A look at the files. */
   | { files: FilesRequest; id: number }
+  /** Writes disks back and lets go of their images: the end. */
+  | { stop: number }
   | { wire: number; worker: number };
 
 /** The kernel's worker to the page. */

@@ -13,6 +13,9 @@ const START = "_start";
 const INITIALIZE = "_initialize";
 export const RENAMED_START = "holm:start";
 
+/** Calls a function of a guest, and settles when it has returned. */
+export type Enter = (entry: (...values: never[]) => unknown, ...values: unknown[]) => unknown;
+
 /** Why a guest cannot be entered. */
 export class EntryError extends Error {}
 
@@ -23,7 +26,7 @@ export type During = "instantiation" | "initialisation" | "entry";
 export async function invoke(
   instance: WebAssembly.Instance,
   invocation: Invocation | undefined,
-  enter: (entry: () => unknown) => unknown,
+  enter: Enter,
   begins: (during: During) => void = () => {},
 ): Promise<string[]> {
   const find = (name: string) => {
@@ -72,7 +75,7 @@ export async function invoke(
       `${invocation.name} takes ${values.length} arguments, and ${invocation.arguments.length} were given`,
     );
   }
-  const result = await enter(values.length === 0 ? target : () => target(...values));
+  const result = await enter(target, ...values);
   const results = Array.isArray(result) ? result : result === undefined ? [] : [result];
   return results.map(String);
 }

@@ -5,7 +5,7 @@ import type { FromGuest, GuestEnd, ToGuest } from "../protocol.js";
 import { SharedChannel } from "./channel.js";
 import { Encoder, GuestMemory } from "./encoder.js";
 import { blockingImports, P1, suspendingImports } from "./imports.js";
-import { type During, EntryError, invoke } from "./invoke.js";
+import { type During, type Enter, EntryError, invoke } from "./invoke.js";
 import { localFunctions } from "./local.js";
 import { PortChannel } from "./port.js";
 import { explainTrap, forgetLeaving, hasLeft, kindOf, STACK_LINES, trapPlaces } from "./trap.js";
@@ -46,16 +46,16 @@ async function run(message: Run): Promise<GuestEnd> {
   const { task } = message;
   const local = message.local === undefined ? {} : localFunctions(message.local, guest);
   let imports: WebAssembly.ModuleImports;
-  let enter: (entry: () => unknown) => unknown;
+  let enter: Enter;
   if (channel instanceof SharedChannel) {
     const shared = channel;
     shared.reset();
     imports = blockingImports(encoder, (length) => shared.call(task, length), local);
-    enter = (entry) => entry();
+    enter = (entry, ...values) => entry(...(values as never[]));
   } else {
     const messages = channel;
     imports = suspendingImports(encoder, (length) => messages.call(length), local);
-    enter = (entry) => WebAssembly.promising(entry)();
+    enter = (entry, ...values) => WebAssembly.promising(entry)(...values);
   }
   forgetLeaving();
   let during: During = "instantiation";
@@ -80,6 +80,13 @@ async function run(message: Run): Promise<GuestEnd> {
   }
 }
 
+/** What is said of a trap outside of the program's entry, as natively. */
+const PHASES: Readonly<Record<During, string>> = {
+  instantiation: " while it was being set up (its start function or data segments)",
+  initialisation: " in `_initialize`",
+  entry: "",
+};
+
 /** What an error out of a guest says about its end. */
 function ended(error: unknown, during: During): GuestEnd {
   if (hasLeft()) {
@@ -99,7 +106,9 @@ function ended(error: unknown, during: During): GuestEnd {
     };
   }
   const trap = explainTrap(error);
-  return trap === undefined
-    ? { end: "failed", kind: "guest", message: String(error) }
-    : { end: "trapped", trap, kind: kindOf(error), during, places: trapPlaces(error) };
+  if (trap === undefined) {
+    return { end: "failed", kind: "guest", message: String(error) };
+  }
+  trap.message += PHASES[during];
+  return { end: "trapped", trap, kind: kindOf(error), during, places: trapPlaces(error) };
 }

@@ -83,6 +83,14 @@ export class Images {
     };
   }
 
+  /** Lets go of every image: others may open them. */
+  close(): void {
+    for (const image of this.#open.values()) {
+      image.close();
+    }
+    this.#open.clear();
+  }
+
   /** Opens an image; answers its number. */
   async open(from: { opfs: string } | { file: string }, readOnly: boolean): Promise<number> {
     const image =

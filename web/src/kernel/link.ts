@@ -113,6 +113,11 @@ export class KernelLink {
     });
   }
 
+  /** Writes disks back and lets go of them. No order is carried out after this. */
+  async end(): Promise<void> {
+    await this.#ask((stop) => ({ stop }));
+  }
+
   attach(number: number, port: MessagePort, channel: SharedArrayBuffer | undefined): void {
     this.#worker.post(
       channel === undefined ? { attach: number, port } : { attach: number, port, channel },

@@ -98,6 +98,17 @@ function receive(message: ToKernel): void {
   if (kernel === undefined || files === undefined) {
     return;
   }
+  if ("stop" in message) {
+    const answer = kernel.order({ do: "sync" });
+    images.close();
+    kernel = undefined;
+    scope.post(
+      "ok" in answer
+        ? { answer: message.stop, ok: null }
+        : { answer: message.stop, error: answer.error },
+    );
+    return;
+  }
   if ("files" in message) {
     void files
       .carryOut(message.files)
