@@ -8,10 +8,10 @@ export async function download(
   url: string,
   onProgress: ((progress: Progress) => void) | undefined,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const reader = response.body?.getReader();
-  if (onProgress === undefined || reader === undefined) {
+  if (onProgress === undefined || response.body === null) {
     return new Uint8Array(await response.arrayBuffer());
   }
+  const reader = response.body.getReader();
   const length = Number(response.headers.get("content-length"));
   // What is compressed on the way is longer than its header says.
   const known = length > 0 && response.headers.get("content-encoding") === null;
