@@ -5,7 +5,6 @@ const HINT = / To allow (it|more): .*/;
 
 /** Programs that need what an older engine does not have. */
 const BEYOND = {
-  "wat/memory_many": ["node20"],
   "wat/proposals": ["node20", "node22"],
 };
 
