@@ -51,6 +51,10 @@ fn files_that_are_no_programs() {
     run_file("a.wasm", gzip(b"hello")).refuses(NOT_RUNNABLE, &["a.wasm is not"]);
     run_file("a.wasm", b"\0asm").refuses(NOT_RUNNABLE, &["cut short"]);
     run_file("a.wasm", b"\0asm\x63\0\0\0").refuses(NOT_RUNNABLE, &["a.wasm"]);
+}
+
+#[test]
+fn text_with_a_mistake() {
     run_file("a.wat", "(module (func (result i32) i32.cons 1))").refuses(
         NOT_RUNNABLE,
         &["a.wat is WebAssembly text with a mistake", ":1:28"],
@@ -309,6 +313,10 @@ fn options_that_make_no_sense() {
     refused(&["--trace-file", "x"], &["--trace"]);
     holm(["run"]).go().refuses(USAGE, &["<PROGRAM>"]);
     holm(["rum"]).go().refuses(USAGE, &["'rum'", "'run'"]);
+}
+
+#[test]
+fn an_address_of_another_machine() {
     run(["--listen", "192.0.2.1:80"])
         .guest("rust/hello")
         .go()
@@ -505,6 +513,10 @@ fn files_that_cannot_be_written() {
         .go()
         .code(1)
         .says("/proc/holm.toml");
+}
+
+#[test]
+fn a_core_dump_that_cannot_be_written() {
     run(["--coredump", "/proc/core"])
         .guest("wat/trap_divide")
         .go()

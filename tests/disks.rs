@@ -112,7 +112,7 @@ fn trees_go_onto_a_disk_and_come_back() {
         .silent();
     assert_eq!(folder.read("back/one.txt"), "one");
     assert_eq!(folder.read("back/link"), "one");
-    assert!(fs::read(folder.join("back/deep/er/two.bin")).is_ok_and(|it| it == [7; 300_000]));
+    assert!(fs::read(folder.join("back/deep/er/two.bin")).is_ok_and(|it| it == vec![7; 300_000]));
     let modified = fs::metadata(folder.join("back/one.txt")).expect("the file");
     assert_eq!(modified.modified().expect("a time"), early);
     // From one disk to another, and within one.

@@ -132,9 +132,22 @@ fn guests_in_go() {
     check(&cases("go"));
 }
 
+/// What engines came to have one after the other.
+const PROPOSALS: &str = "wat/proposals";
+
 #[test]
 fn guests_in_text() {
-    check(&cases("wat"));
+    let mut cases = cases("wat");
+    cases.retain(|case| case.name != PROPOSALS);
+    check(&cases);
+}
+
+#[test]
+fn proposals_of_webassembly() {
+    let mut cases = cases("wat");
+    cases.retain(|case| case.name == PROPOSALS);
+    assert!(!cases.is_empty());
+    check(&cases);
 }
 
 /// The optimised tier runs them as well: those that lean on the engine most.
@@ -142,7 +155,7 @@ fn guests_in_text() {
 fn optimised_code_does_the_same() {
     let leaning = [
         "c/compute",
-        "wat/proposals",
+        PROPOSALS,
         "wat/trap_call",
         "wat/no_memory",
         "rust/files",

@@ -29,18 +29,9 @@ fn learn(folder: &Folder, name: &str, options: &[&str], arguments: &[&str]) -> S
 fn nothing_used_is_nothing_needed() {
     let folder = Folder::new();
     folder.write("d/a.txt", "a");
-    let options = [
-        "--dir",
-        "d::/d",
-        "--tmp",
-        "1MiB",
-        "--env",
-        "HOME",
-        "--listen",
-        "127.0.0.1:0",
-    ];
+    let options = ["--dir", "d::/d", "--tmp", "1MiB", "--env", "HOME"];
     let manifest = learn(&folder, "rust/hello", &options, &[]);
-    for word in ["mount", "tmp", "HOME", "listen"] {
+    for word in ["mount", "tmp", "HOME"] {
         assert!(!manifest.contains(word), "{word}\n{manifest}");
     }
     assert!(manifest.contains("program = \"hello.wasm\""), "{manifest}");
@@ -52,6 +43,13 @@ fn nothing_used_is_nothing_needed() {
         .code(0)
         .prints("Hello from Rust!\n")
         .silent();
+}
+
+#[test]
+fn a_socket_that_nobody_used_is_not_needed() {
+    let folder = Folder::new();
+    let manifest = learn(&folder, "rust/hello", &["--listen", "127.0.0.1:0"], &[]);
+    assert!(!manifest.contains("listen"), "{manifest}");
 }
 
 #[test]

@@ -47,19 +47,25 @@ fn functions_and_source_lines_are_shown() {
             assert!(frame, "{way}, {tier}: no {function} at {line}\n{done}");
         }
     }
-    run::<&str>([])
-        .guest("c/traps")
-        .arg("load")
-        .go()
-        .code(134)
-        .says("at address 0xfffffff0");
+}
+
+#[test]
+fn the_address_of_a_wild_access_is_shown() {
+    for (guest, way) in [("c/traps", "load"), ("rust/trap", "pointer")] {
+        run::<&str>([])
+            .guest(guest)
+            .arg(way)
+            .go()
+            .code(134)
+            .says("at address 0xfffffff0");
+    }
 }
 
 #[test]
 fn without_debug_information_names_are_shown_and_how_to_get_more() {
     for (way, what) in [
         ("abort", "stopped itself"),
-        ("pointer", "at address 0xfffffff0"),
+        ("pointer", "accessed memory that it does not have"),
         ("recursion", "ran out of stack"),
         ("panic", "stopped itself"),
         ("bounds", "stopped itself"),

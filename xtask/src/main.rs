@@ -52,7 +52,7 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "test",
-        arguments: "[CARGO-TEST-ARGUMENT...]",
+        arguments: "[--host node] [CARGO-TEST-ARGUMENT...]",
         about: "build the guests and run every test, the documents' sessions included",
         run: test::run,
     },

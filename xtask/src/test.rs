@@ -1,5 +1,7 @@
 //! `cargo xtask test`: the one command that runs every test, from a fresh clone on.
 
+mod node;
+
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 use std::time::Instant;
@@ -13,8 +15,17 @@ use crate::workspace::Workspace;
 
 /// Builds the guests, runs the tests of every crate, then the sessions in the documents.
 ///
-/// Arguments are passed on to `cargo test`; with any, the sessions are left out.
+/// Arguments are passed on to `cargo test`; with any, the sessions are left out. With
+/// `--host node` the end-to-end tests alone are run, with the command in Node.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    if let [host, name, rest @ ..] = arguments
+        && host == "--host"
+    {
+        if name != "node" {
+            bail!("`--host node` is the one other host whose command can be tested");
+        }
+        return node::run(rest);
+    }
     let started = Instant::now();
     guests::run(&[])?;
     let mut totals = cargo_test(arguments)?;

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use holm_command_line::{Ended, Host, Plan, SpecialCommand, Step, finish, start};
+use holm_command_line::{CommandError, Ended, Host, Plan, SpecialCommand, Step, finish, start};
 use serde::{Deserialize, Serialize};
 
 use crate::problem::{Context, Problem};
@@ -31,12 +31,26 @@ pub struct Session {
     plan: Option<Box<Plan>>,
 }
 
+/// What a plan has that only the native command can do.
+fn lacks(plan: &Plan) -> Option<&'static str> {
+    if !plan.listeners.is_empty() {
+        return Some("--listen");
+    }
+    plan.watch.core_dump.as_ref().map(|_| "--coredump")
+}
+
 impl Session {
     /// Reads the command line, its own name first.
     pub fn start(&mut self, arguments: Vec<String>, host: &dyn Host) -> Answer<'_> {
         match start(arguments.into_iter().map(OsString::from), host) {
             Step::Done(code) => Answer::Done(code),
-            Step::Run(plan) => Answer::Run(self.plan.insert(plan)),
+            Step::Run(plan) => match lacks(&plan) {
+                Some(option) => Answer::Done(
+                    CommandError::usage(format_args!("`{option}` is part of the native holm"))
+                        .tell(host),
+                ),
+                None => Answer::Run(self.plan.insert(plan)),
+            },
             Step::Special(command) => Answer::Done(SpecialCommand::refuse(&command, host)),
         }
     }
