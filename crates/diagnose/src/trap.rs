@@ -20,7 +20,7 @@ pub enum TrapKind {
     DivisionByZero,
     InvalidConversion,
     Unreachable,
-    /// Interrupted from outside, by [`crate::Interrupter`].
+    /// Interrupted from outside, by the engine.
     Interrupted,
     AtomicWaitNotShared,
     NullReference,

@@ -20,10 +20,10 @@ use crate::volume::{Report, Volume};
 /// How to create a disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateOptions {
-    /// Bytes that the image may grow to, from [`SIZE_MIN`](crate::SIZE_MIN) to
-    /// [`SIZE_MAX`](crate::SIZE_MAX); rounded down to whole blocks of 4,096.
+    /// Bytes that the image may grow to, from [`SIZE_MIN`] to
+    /// [`SIZE_MAX`]; rounded down to whole blocks of 4,096.
     pub size_limit: u64,
-    /// A name for people, at most [`LABEL_MAX`](crate::LABEL_MAX) bytes; may be empty.
+    /// A name for people, at most [`LABEL_MAX`] bytes; may be empty.
     pub label: String,
     /// Sixteen random bytes that tell this disk from others.
     pub id: [u8; 16],

@@ -4,7 +4,7 @@
 //! records ([`wire`]) and orders of the page ([`control`]), and is told what happens as
 //! events ([`event`]). Nothing in here waits: a call that would block is kept, and made again
 //! when what it waits for has happened ([`Machine::turn`]) or its time has come
-//! ([`Machine::deadline`]).
+//! ([`Machine::wait_ns`]).
 //!
 //! There is one thread, and no shared memory: whatever is atomic between workers is done by
 //! the TypeScript around this module.
