@@ -142,5 +142,10 @@ export const ASKED_ASLEEP = 2;
 /** The kernel has answered, or a part of it. */
 export const ANSWERED = 3;
 
+/** Index, in the bell, of whether the kernel sleeps. */
+export const BELL = 0;
+/** Index, in the bell, of how many messages were sent: the kernel stops spinning to hear them. */
+export const MAIL = 1;
+
 /** The kernel looks at the channels by itself. */
 export const AWAKE = 1;

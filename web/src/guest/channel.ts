@@ -6,9 +6,11 @@ import {
   ASKED,
   ASKED_ASLEEP,
   AWAKE,
+  BELL,
   CHANNEL_HEADER,
   IDLE,
   LENGTH,
+  MAIL,
   MORE,
   STATE,
   TASK,
@@ -57,7 +59,7 @@ export class SharedChannel {
   #ask(): void {
     const words = this.#words;
     Atomics.store(words, STATE, ASKED);
-    if (Atomics.load(this.#bell, 0) !== AWAKE) {
+    if (Atomics.load(this.#bell, BELL) !== AWAKE) {
       this.#port.postMessage(0);
     }
     for (let spin = 0; spin < SPINS; spin += 1) {
@@ -92,6 +94,11 @@ export class SharedChannel {
       at += part.length;
     }
     return whole.buffer;
+  }
+
+  /** Says that a message comes. */
+  announce(): void {
+    Atomics.add(this.#bell, MAIL, 1);
   }
 
   /** The channel for the next guest. */

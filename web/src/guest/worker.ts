@@ -32,6 +32,9 @@ scope.listen((message) => {
   void run(message).then((done) => {
     guest.attach(undefined);
     // The kernel first, so that it knows before the page asks it for the next.
+    if (channel instanceof SharedChannel) {
+      channel.announce();
+    }
     port?.postMessage({ task, ended: done.end });
     scope.post({ done });
   });

@@ -2,7 +2,14 @@
 
 import { type ErrorKind, HolmError } from "../errors.js";
 import { type Spawned, startWorker } from "../platform.js";
-import type { FilesRequest, FromKernel, KernelEvent, KernelStart, ToKernel } from "../protocol.js";
+import {
+  type FilesRequest,
+  type FromKernel,
+  type KernelEvent,
+  type KernelStart,
+  MAIL,
+  type ToKernel,
+} from "../protocol.js";
 
 interface Waiting {
   resolve: (value: { ok: unknown; bytes?: Uint8Array }) => void;
@@ -15,6 +22,7 @@ export class KernelLink {
   readonly #waiting = new Map<number, Waiting>();
   #next = 1;
   #gone: HolmError | undefined;
+  #bell: Int32Array | undefined;
   /** `performance.timeOrigin` of the kernel's worker, once it has started. */
   origin = 0;
   onEvent: (event: KernelEvent, bytes: Uint8Array) => void = () => {};
@@ -54,7 +62,10 @@ export class KernelLink {
             help: "does the page's content security policy allow workers, and is kernel-worker.js served where it is looked for (boot option `assets`)?",
           }),
         );
-      starting.then((start) => worker.post({ start }), reject);
+      starting.then((start) => {
+        this.#bell = start.bell === undefined ? undefined : new Int32Array(start.bell);
+        worker.post({ start });
+      }, reject);
     });
     worker.onMessage = (message) => this.#hear(message);
     worker.onError = (reason) => this.#fail(`the kernel's worker died: ${reason}`);
@@ -109,6 +120,9 @@ export class KernelLink {
     this.#next += 1;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
+      if (this.#bell !== undefined) {
+        Atomics.add(this.#bell, MAIL, 1);
+      }
       this.#worker.post(message(id));
     });
   }

@@ -10,7 +10,14 @@ import { hostDirectoryImports } from "../node/directory.js";
 import { writeOut } from "../node/output.js";
 import { standardStreamImports } from "../node/standard.js";
 import { workerScope } from "../platform.js";
-import { AWAKE, type FromKernel, type KernelEvent, type ToKernel } from "../protocol.js";
+import {
+  AWAKE,
+  BELL,
+  type FromKernel,
+  type KernelEvent,
+  MAIL,
+  type ToKernel,
+} from "../protocol.js";
 import { Images } from "./disks.js";
 import { SystemFiles } from "./files.js";
 import { type MessageGuest, SharedGuest } from "./guests.js";
@@ -42,6 +49,8 @@ let files: SystemFiles | undefined;
 let bell: Int32Array | undefined;
 let timer: ReturnType<typeof setTimeout> | undefined;
 let slicing = false;
+/** When the channels are not looked at any more: a little after the last call, not after a message. */
+let spinsUntil = 0;
 /** The descriptor that traces are written to, in a command. */
 let traceTo: number | undefined;
 
@@ -379,9 +388,9 @@ function work(): void {
   try {
     turn(kernel);
     if (bell !== undefined && shared.length > 0) {
-      Atomics.store(bell, 0, AWAKE);
+      Atomics.store(bell, BELL, AWAKE);
       const end = performance.now() + SLICE_MS;
-      let quiet = performance.now() + SPIN_MS;
+      const mail = Atomics.load(bell, MAIL);
       for (;;) {
         let served = false;
         for (let spin = 0; spin < SPINS; spin += 1) {
@@ -389,19 +398,19 @@ function work(): void {
         }
         const now = performance.now();
         if (served) {
-          quiet = now + SPIN_MS;
+          spinsUntil = now + SPIN_MS;
         }
-        if (now > end) {
+        if (now > end || Atomics.load(bell, MAIL) !== mail) {
           slicing = true;
           self.port2.postMessage(0);
           return;
         }
-        if (now > quiet) {
-          Atomics.store(bell, 0, 0);
+        if (now > spinsUntil) {
+          Atomics.store(bell, BELL, 0);
           if (!serve(kernel)) {
             break;
           }
-          Atomics.store(bell, 0, AWAKE);
+          Atomics.store(bell, BELL, AWAKE);
         }
       }
       turn(kernel);
