@@ -95,7 +95,7 @@ const TASKS: &[Task] = &[
     Task {
         name: "web",
         arguments: "COMMAND",
-        about: "the npm package: build, check, test, serve, pack, generate",
+        about: "the npm package: build, check, test, bench, serve, pack, generate",
         run: web::run,
     },
     Task {

@@ -1,5 +1,6 @@
 //! `cargo xtask web`: the npm package `@holm/web`, built, checked, tested and packed.
 
+mod bench;
 mod build;
 mod generate;
 mod kernel_suite;
@@ -24,6 +25,12 @@ const USAGE: &str = "usage: cargo xtask web COMMAND
       --file NAME           one file of cases; may be repeated
       --filter TEXT         cases whose name holds TEXT
       --verbose             a line for each case
+      --no-build            with what was built before
+  bench [OPTION...]         figures beside those of browser_wasi_shim and @wasmer/sdk
+      --host NAME           as of `test`; unless given: chromium, firefox and node26
+      --only ROW            start, calls, pipe, files, compute, python, kill, memory; may be repeated
+      --rounds N            how often each contestant is measured
+      --json FILE           every sample, too
       --no-build            with what was built before
   serve [--port N]          the terminal page, on this machine alone
   pack [--no-build]         the package as npm would publish it, tried in new projects as its README says
@@ -68,6 +75,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         ("build", []) => build::package(&places),
         ("check", []) => check(&places),
         ("test", options) => test(&places, options),
+        ("bench", options) => bench::run(&places, options),
         ("serve", options) => serve(&places, options),
         ("pack", options) => pack(&places, options),
         ("generate", []) => generate::write(&places.root),
@@ -124,13 +132,26 @@ fn test(places: &Places, options: &[String]) -> Result<()> {
         kernel_suite::prepare(places)?;
         build::package(places)?;
     }
+    let all = passed_on.is_empty();
     command::run(
         npm::node()?
             .arg(places.web.join("tests/run.js"))
             .arg("--target")
             .arg(&places.target)
             .args(passed_on),
-    )
+    )?;
+    if all && has_terminal(places) {
+        terminal(places)?;
+    }
+    Ok(())
+}
+
+/// The terminal page's own tests: its shell, and the page in Chromium.
+fn terminal(places: &Places) -> Result<()> {
+    npm::install(&places.terminal())?;
+    npm::script(&places.terminal(), "build")?;
+    npm::script(&places.terminal(), "test")?;
+    npm::script(&places.terminal(), "test:page")
 }
 
 /// The native `holm`, which the hosts are compared with. Selected as `cargo xtask test` does:
