@@ -39,11 +39,8 @@ export default {
   },
 };
 
-/** MiB that the page and its workers hold, or all of the host's processes. */
+/** MiB of all processes of the host together. */
 async function used(c) {
-  if (c.isolated && "measureUserAgentSpecificMemory" in performance) {
-    return (await performance.measureUserAgentSpecificMemory()).bytes / 2 ** 20;
-  }
   if (c.engine === "node") {
     for (let round = 0; round < 3; round++) {
       globalThis.gc?.();
@@ -51,6 +48,6 @@ async function used(c) {
     }
     return process.memoryUsage().rss / 2 ** 20;
   }
-  await c.sleep(1000);
+  await c.sleep(2000);
   return (await c.ask("/memory")).mebibytes;
 }
