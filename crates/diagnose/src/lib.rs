@@ -1,4 +1,4 @@
-//! What a program's own bytes tell of a trap: names, source lines, and the words for it.
+//! What a program's own bytes tell of a trap or a refusal: names, source lines, and words.
 //!
 //! Engines tell where they were by an index and an offset, each in its own way; what is made of
 //! that is the same on every host.
@@ -6,5 +6,6 @@
 #![forbid(unsafe_code)]
 
 pub mod names;
+pub mod refusal;
 pub mod source;
 pub mod trap;

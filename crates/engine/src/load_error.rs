@@ -1,7 +1,8 @@
 //! Why a file is not a program that can run, in words that help whoever sees them.
 
+use holm_diagnose::refusal::{Flaw, component_imports, flaw};
 use holm_package::program::{self, ProgramError, ProgramKind};
-use wasmparser::{Parser, Payload, Validator, WasmFeatures};
+use wasmparser::WasmFeatures;
 
 /// Why a program could not be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -49,32 +50,6 @@ pub(crate) fn look_at(name: &str, bytes: &[u8]) -> Result<(), LoadError> {
     }
 }
 
-/// The names of what a component imports, shortened to one line.
-fn component_imports(bytes: &[u8]) -> String {
-    const SHOWN: usize = 6;
-    let mut names = Vec::new();
-    let mut depth = 0_u32;
-    for payload in Parser::new(0).parse_all(bytes) {
-        match payload {
-            Ok(Payload::ModuleSection { .. } | Payload::ComponentSection { .. }) => depth += 1,
-            Ok(Payload::End(_)) => depth = depth.saturating_sub(1),
-            Ok(Payload::ComponentImportSection(reader)) if depth == 0 => {
-                names.extend(reader.into_iter().flatten().map(|import| import.name.name));
-            }
-            Ok(_) => {}
-            Err(_) => break,
-        }
-    }
-    if names.is_empty() {
-        return "nothing".to_owned();
-    }
-    let mut text = names[..names.len().min(SHOWN)].join(", ");
-    if names.len() > SHOWN {
-        text.push_str(&format!(" and {} more", names.len() - SHOWN));
-    }
-    text
-}
-
 /// Says what is wrong with a module that the compiler refused with `refusal`.
 ///
 /// Validates all of `bytes`, which is why it is only done when there is an error to explain.
@@ -83,18 +58,14 @@ pub(crate) fn diagnose(name: &str, bytes: &[u8], refusal: String) -> LoadError {
         return error.into();
     }
     let name = name.to_owned();
-    let Err(error) = Validator::new_with_features(supported()).validate_all(bytes) else {
+    let Some(flaw) = flaw(bytes, supported()) else {
         return LoadError::Compile {
             name,
             reason: refusal,
         };
     };
-    let offset = u64::try_from(error.offset()).unwrap_or(u64::MAX);
-    let reason = error.message().to_owned();
-    if Validator::new_with_features(WasmFeatures::all())
-        .validate_all(bytes)
-        .is_err()
-    {
+    let Flaw { offset, reason, .. } = flaw;
+    if flaw.is_malformed {
         let malformed = ProgramError::Malformed {
             name,
             offset,

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use holm_command_line::host::{FileKind, Host, Output, ProgramChoice};
 use holm_command_line::{CommandError, problems, system_error};
+use holm_diagnose::refusal::component_imports;
 use holm_package::program::{self, PROGRAM_BYTES_MAX};
 use serde::{Deserialize, Serialize};
 
@@ -135,8 +136,11 @@ impl Host for Node {
         match program::kind(&name, &head).map_err(|error| problems::no_program(&error))? {
             program::ProgramKind::Module => {}
             program::ProgramKind::Component => {
+                let whole = self.read(path, PROGRAM_BYTES_MAX).unwrap_or_default();
                 return Err(problems::not_runnable(format_args!(
-                    "{name} is a component, and only core modules can run so far"
+                    "{name} is a component, and only core modules can run so far; it is a \
+                     component that imports {}",
+                    component_imports(&whole)
                 )));
             }
         }

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use holm_abi::Errno;
 use holm_command_line::{CommandError, problems, system_error};
+use holm_diagnose::refusal::{Flaw, malformed};
 use holm_kernel::SpawnError;
-use holm_package::program;
+use holm_package::program::{self, ProgramError};
 use serde::Deserialize;
 
 /// What kept a program from being run.
@@ -96,12 +97,18 @@ impl Problem {
                 problems::no_trace(&path, system_error(&name, number))
             }
             Problem::Program { message, help } => {
-                match program::check_whole(context.name, context.program) {
-                    Err(error) => problems::no_program(&error),
-                    Ok(()) => helped(
-                        problems::not_runnable(format_args!("{}: {message}", context.name)),
-                        help,
-                    ),
+                if let Err(error) = program::check_whole(context.name, context.program) {
+                    return problems::no_program(&error);
+                }
+                match malformed(context.program) {
+                    Some(Flaw { offset, reason, .. }) => {
+                        problems::no_program(&ProgramError::Malformed {
+                            name: context.name.to_owned(),
+                            offset,
+                            reason,
+                        })
+                    }
+                    None => helped(problems::not_runnable(message), help),
                 }
             }
             Problem::Failed { message, help } => helped(CommandError::failed(message), help),

@@ -27,6 +27,7 @@ pub(crate) struct Disks {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted {
     /// Size of the disk that is made when the image is empty.
+    /// Of the disk that is made where nothing is; 0 makes none.
     pub(crate) size: u64,
     pub(crate) read_only: bool,
 }
@@ -46,7 +47,7 @@ impl Disks {
             action: "read",
             source,
         })?;
-        let disk = if is_empty && !wanted.read_only {
+        let disk = if is_empty && !wanted.read_only && wanted.size > 0 {
             let mut id = [0; 16];
             // A host without randomness cannot boot.
             let _ = entropy.fill(&mut id);

@@ -6,6 +6,7 @@ import { constants } from "node:os";
 import type { HolmError } from "../errors.js";
 import { FRAMES_MAX } from "../guest/trap.js";
 import type { KernelLink } from "../kernel/link.js";
+import { writeOut } from "../node/output.js";
 import { type Compiled, compile } from "../program.js";
 import type { CommandSpawn, GuestEnd, KernelEvent, Spawned } from "../protocol.js";
 import type { CommandLine } from "./command-line.js";
@@ -21,6 +22,8 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const ARCHIVE_BYTES_MAX = 4 * 2 ** 30;
 /** What code is run, as `--stats` tells it. */
 const CODE = "compiled by V8";
+/** Exit code when something of Holm's own or of the host's failed. */
+const FAILED = 1;
 
 /** What keeps a program from being run. */
 class ProblemError extends Error {
@@ -41,13 +44,31 @@ export async function run(plan: Plan, line: CommandLine, system: System): Promis
     const [compiled, mounts] = await Promise.all([load(plan), mount(plan, link)]);
     const process = await start(plan, compiled, mounts, link, system);
     passSignals(process.pid, link);
-    return finish(line, compiled, await process.ended);
+    const ended = await process.ended;
+    const kept = await keepDisks(plan, link);
+    const code = finish(line, compiled, ended);
+    return kept || code !== 0 ? code : FAILED;
   } catch (error) {
     if (error instanceof ProblemError) {
       return line.tell(error.problem, error.program);
     }
     const { message, help } = error as HolmError;
     return line.tell({ problem: "failed", message, help: help ?? null });
+  }
+}
+
+/** Puts what the program has left on disks; false, having said why, when that cannot be done. */
+async function keepDisks(plan: Plan, link: KernelLink): Promise<boolean> {
+  const disks = plan.mounts.filter(({ source }) => source.kind === "disk");
+  if (disks.length === 0) {
+    return true;
+  }
+  try {
+    await link.order({ do: "sync" });
+    return true;
+  } catch (error) {
+    writeOut(2, Buffer.from(`holm: ${(error as Error).message}\n`));
+    return false;
   }
 }
 

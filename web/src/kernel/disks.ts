@@ -188,7 +188,14 @@ async function openFile(path: string, readOnly: boolean): Promise<Image> {
   try {
     fd = fs.openSync(path, readOnly ? "r" : "r+");
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EISDIR") {
+      throw new DiskRefusal(`${path} is no regular file, and a disk image is one`);
+    }
     throw new DiskRefusal(`${path}: ${(error as Error).message}`);
+  }
+  if (!fs.fstatSync(fd).isFile()) {
+    fs.closeSync(fd);
+    throw new DiskRefusal(`${path} is no regular file, and a disk image is one`);
   }
   const unlock = await lockFile(fd, path, readOnly);
   return {
@@ -224,7 +231,9 @@ async function lockFile(fd: number, path: string, shared: boolean): Promise<() =
   }
   if (locked.status !== 0) {
     throw new DiskRefusal(
-      `${path}: the disk is in use by another Holm; end it, or use a copy (holm disk cp)`,
+      shared
+        ? `${path} is in use: it is being written to. Wait until that is done`
+        : `${path} is in use: a disk has one writer at a time. Wait until it is done`,
     );
   }
   return () => {};

@@ -1,5 +1,7 @@
 //! Tests of what bad input is told.
 
+use wasmparser::Validator;
+
 use super::*;
 
 fn told(bytes: &[u8]) -> String {
