@@ -76,7 +76,7 @@ export type Program =
   | Response
   | URL
   | string
-  | Promise<Response>;
+  | Promise<Response | WebAssembly.Module>;
 
 /** Where a standard stream of a process leads: to the page, nowhere, or between processes. */
 export type Stdio = "pipe" | "null" | Terminal | Pipe;
