@@ -134,11 +134,21 @@ fn guests_in_go() {
 
 /// What engines came to have one after the other.
 const PROPOSALS: &str = "wat/proposals";
+/// What is told of memory that was refused.
+const GROWTH: &str = "wat/memory_grow";
 
 #[test]
 fn guests_in_text() {
     let mut cases = cases("wat");
-    cases.retain(|case| case.name != PROPOSALS);
+    cases.retain(|case| case.name != PROPOSALS && case.name != GROWTH);
+    check(&cases);
+}
+
+#[test]
+fn growth_beyond_a_limit() {
+    let mut cases = cases("wat");
+    cases.retain(|case| case.name == GROWTH);
+    assert!(!cases.is_empty());
     check(&cases);
 }
 

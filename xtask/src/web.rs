@@ -6,10 +6,11 @@ mod generate;
 mod kernel_suite;
 mod npm;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::command::{self, cargo};
 use crate::guests;
@@ -140,10 +141,33 @@ fn test(places: &Places, options: &[String]) -> Result<()> {
             .arg(&places.target)
             .args(passed_on),
     )?;
+    if all {
+        node_tests(places)?;
+    }
     if all && has_terminal(places) {
         terminal(places)?;
     }
     Ok(())
+}
+
+/// The tests of what only Node has: directories of the host.
+fn node_tests(places: &Places) -> Result<()> {
+    let folder = places.web.join("tests/node");
+    let mut files = Vec::new();
+    for entry in fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
+        let path = entry?.path();
+        if path.to_string_lossy().ends_with(".test.mjs") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    command::run(
+        npm::node()?
+            .arg("--test")
+            .args(files)
+            .current_dir(&places.web)
+            .env("CARGO_TARGET_DIR", &places.target),
+    )
 }
 
 /// The terminal page's own tests: its shell, and the page in Chromium.
