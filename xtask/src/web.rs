@@ -116,7 +116,8 @@ fn check(places: &Places) -> Result<()> {
     );
     if has_terminal(places) {
         npm::install(&places.terminal())?;
-        part("terminal", npm::script(&places.terminal(), "check"));
+        let checked = build::types(places).and_then(|()| npm::script(&places.terminal(), "check"));
+        part("terminal", checked);
     }
     if !failed.is_empty() {
         bail!("web check failed: {}", failed.join(", "));

@@ -22,6 +22,11 @@ pub(super) fn package(places: &Places) -> Result<()> {
     npm::install(&places.web)?;
     modules(places)?;
     command::run(npm::node()?.arg("tools/build.js").current_dir(&places.web))?;
+    types(places)
+}
+
+/// Writes the package's types, which those who use it are checked against.
+pub(super) fn types(places: &Places) -> Result<()> {
     npm::tool(
         &places.web,
         "tsc",
