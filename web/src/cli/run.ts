@@ -7,7 +7,7 @@ import type { HolmError } from "../errors.js";
 import { FRAMES_MAX } from "../guest/trap.js";
 import type { KernelLink } from "../kernel/link.js";
 import { writeOut } from "../node/output.js";
-import { type Compiled, compile } from "../program.js";
+import { type Compiled, checkEntry, compile } from "../program.js";
 import type { CommandSpawn, GuestEnd, KernelEvent, Spawned } from "../protocol.js";
 import type { CommandLine } from "./command-line.js";
 import { systemError } from "./host.js";
@@ -83,7 +83,9 @@ type Loaded = Compiled & { bytes: Uint8Array };
 async function load(plan: Plan): Promise<Loaded> {
   const bytes = readFileSync(plan.program);
   try {
-    return { ...(await compile(bytes, number(plan.limits.memory_bytes) ?? undefined)), bytes };
+    const compiled = await compile(bytes, number(plan.limits.memory_bytes) ?? undefined);
+    checkEntry(compiled, plan.invoke ?? undefined);
+    return { ...compiled, bytes };
   } catch (error) {
     const { message, help } = error as HolmError;
     throw new ProblemError({ problem: "program", message, help: help ?? null }, bytes);
