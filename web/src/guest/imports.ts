@@ -2,7 +2,7 @@
 
 import { bind } from "../generated/p1.js";
 import type { Encoder } from "./encoder.js";
-import type { LocalFunction } from "./local.js";
+import { ASKS_SOMETIMES, type LocalFunction } from "./local.js";
 import { LEAVE } from "./reply.js";
 import { leave } from "./trap.js";
 
@@ -58,7 +58,11 @@ export function suspendingImports(
   for (const [name, act] of Object.entries(
     withLocal(asking as unknown as Record<string, Import>, local),
   )) {
-    imports[name] = new WebAssembly.Suspending(act) as unknown as WebAssembly.ImportValue;
+    // What can suspend costs more than a function, though it does not.
+    const always = local[name] !== undefined && !ASKS_SOMETIMES.includes(name);
+    imports[name] = (
+      always ? (local[name] as unknown) : new WebAssembly.Suspending(act)
+    ) as WebAssembly.ImportValue;
   }
   return imports;
 }

@@ -40,6 +40,9 @@ function takePooled(target: Uint8Array, at: number, length: number): void {
   }
 }
 
+/** Of these functions, those that leave some questions to the kernel. */
+export const ASKS_SOMETIMES: readonly string[] = ["clock_time_get"];
+
 /** The functions that a worker answers by itself. */
 export function localFunctions(
   facts: LocalFacts,
