@@ -58,8 +58,15 @@ async function check(t, one) {
   const program = await t.guest(one.name);
   const run = () => holm.run(program, { ...translate(one), input: one.stdin ?? "" });
   if (BEYOND[one.name]?.includes(t.host)) {
-    await t.assert.rejects(run(), ["engine"]);
-    t.leaveOut("this engine does not have what the program needs, and says so");
+    // Later releases of the same engine may have it.
+    const refused = await run().then(
+      () => undefined,
+      (error) => error,
+    );
+    if (refused !== undefined) {
+      t.assert.includes(refused.message, "engine");
+      t.leaveOut("this engine does not have what the program needs, and says so");
+    }
   }
   if (native.code === 126) {
     await t.assert.rejects(run(), [one.stderr]);
