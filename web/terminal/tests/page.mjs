@@ -85,7 +85,7 @@ onPage("pipes, redirections, variables and lists", {}, async (page) => {
     "/home/d/e\na.txt        welcome.txt",
   );
   assert.match(await page.run("nosuch"), /there is no program nosuch/);
-  assert.match(await page.run("trap bounds"), /the program trapped: unreachable code was reached/);
+  assert.match(await page.run("trap bounds"), /the program trapped: stopped itself/);
 });
 
 onPage("the line is edited, completed and remembered", {}, async (page) => {

@@ -34,7 +34,13 @@ export default [
         await round(number);
       }
       t.assert.equal(await holm.processes(), []);
-      const after = await t.memory();
+      let after = await t.memory();
+      // Engines give memory back when they find the time, Node's above all.
+      for (let look = 0; look < 10 && before !== undefined && after / before > 1.1; look += 1) {
+        await holm.run(await t.guest("rust/hello"));
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        after = Math.min(after, await t.memory());
+      }
       if (before === undefined || after === undefined) {
         t.leaveOut(`all ${ROUNDS} ran; this engine does not tell how much memory is in use`);
       }
