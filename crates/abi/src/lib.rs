@@ -13,6 +13,7 @@ mod file;
 mod flags;
 mod id;
 mod limits;
+mod net;
 mod poll;
 mod process;
 mod rights;
@@ -25,6 +26,9 @@ pub use flags::{FdFlags, LookupFlags, OpenFlags, RecvFlags, RecvStatus, Shutdown
 pub use id::{Fd, Pid};
 pub use limits::{
     EVENTS_MAX, IOV_MAX, Limits, NAME_MAX, PATH_MAX, POINTS_MAX, SYMLINKS_MAX, TRANSFER_MAX,
+};
+pub use net::{
+    ADDRESSES_MAX, AddressFamily, DATAGRAM_MAX, HOST_NAME_MAX, ReceivedFrom, SocketKind, SocketOption,
 };
 pub use poll::{Event, EventKind, Subscription};
 pub use process::{ExitStatus, ListSizes, PipeEnds, Received, Signal};
