@@ -108,6 +108,7 @@ fn write_learned(
         // An app's program stays where it is.
         Some(app) => Manifest {
             app: app.manifest.app.clone(),
+            dependencies: app.manifest.dependencies.clone(),
             ..Manifest::of_program(&app.manifest.app.name, "")
         },
         None => {

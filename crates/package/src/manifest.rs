@@ -41,7 +41,17 @@
 //! cpu = "5s"
 //! timeout = "30s"
 //! fds = 64
+//!
+//! [dependencies."example:fetch"]   # components that are linked to the program
+//! path = "fetch.wasm"              # or a folder with a holm.toml of its own
+//! inherit = ["wasi:http"]          # what the app passes on whole, by interface or package
+//!
+//! [dependencies."example:fetch".grants]   # what it may do with less than the app's rules
+//! net = ["connect:127.0.0.1:*"]
 //! ```
+//!
+//! The key of a dependency says what it provides, see [`Dependency::provides`]. It may do
+//! nothing with the host but what `inherit` and `grants` say.
 //!
 //! Unknown keys are refused: a misspelt need that is silently ignored would be found out by a
 //! program that fails.
@@ -52,6 +62,7 @@ use crate::grant::{Access, Capability, ClockPrecision, Limits, ListenAddress, Ne
 use crate::guest_path::GuestPath;
 
 mod checks;
+mod dependencies;
 mod problem;
 mod reader;
 mod sections;
@@ -60,6 +71,10 @@ mod tests;
 pub(crate) mod toml_text;
 mod writer;
 
+pub use dependencies::{
+    DEPENDENCIES_MAX, Dependency, DependencyGrants, DirectoryGrant, InterfacePattern, Provides,
+    dependency_path_span,
+};
 pub use problem::{ManifestError, Problem};
 
 /// The name of the file in an app's folder.
@@ -77,6 +92,8 @@ pub struct Manifest {
     pub needs: Needs,
     /// The limits that its author sets.
     pub limits: Limits,
+    /// The components that are linked to the program, by their keys.
+    pub dependencies: Vec<Dependency>,
 }
 
 /// What an app is: `[app]`.
@@ -226,6 +243,7 @@ impl Manifest {
             },
             needs: Needs::default(),
             limits: Limits::default(),
+            dependencies: Vec::new(),
         }
     }
 

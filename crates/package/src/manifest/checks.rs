@@ -74,6 +74,24 @@ pub(super) fn path_within(path: &str) -> Result<(), &'static str> {
     }
 }
 
+/// What is wrong with the path of a dependency, which may lie beside the app.
+pub(super) fn path_beside(path: &str) -> Result<(), &'static str> {
+    let mut rest = path.trim_end_matches('/');
+    while let Some(below) = rest.strip_prefix("../") {
+        rest = below;
+    }
+    if matches!(rest, ".." | "." | "") && !path.is_empty() && !path.starts_with('/') {
+        // A folder above: a holm.toml there is an app like any other.
+        return Ok(());
+    }
+    match path_within(rest) {
+        Err("the path leads out of the app's folder; what an app runs is part of it") => {
+            Err("`..` stands at the beginning of a path only")
+        }
+        checked => checked,
+    }
+}
+
 /// What is wrong with text that is given to the program or shown: only NUL cannot be passed.
 pub(super) fn text(text: &str) -> Result<(), &'static str> {
     if text.contains('\0') {

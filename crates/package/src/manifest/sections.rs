@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
 
 use super::checks;
+use super::dependencies::read_dependencies;
 use super::problem::ManifestError;
 use super::reader::{Found, Reader, Section, nearest, shown};
 use super::{
@@ -37,7 +38,11 @@ pub(super) fn read_manifest(text: &str) -> Result<Manifest, ManifestError> {
         table: document.get_ref(),
         span: (0, 0),
     };
-    reader.check_keys(root, &["app", "needs", "limits"], &ROOT_ELSEWHERE);
+    reader.check_keys(
+        root,
+        &["app", "needs", "limits", "dependencies"],
+        &ROOT_ELSEWHERE,
+    );
     let app = match reader.section(root, "app", "[app]") {
         Some(section) => read_app(&mut reader, section),
         None => {
@@ -56,10 +61,19 @@ pub(super) fn read_manifest(text: &str) -> Result<Manifest, ManifestError> {
         Some(section) => read_limits(&mut reader, section),
         None => Limits::default(),
     };
-    reader.finish(app.map(|app| Manifest { app, needs, limits }))
+    let dependencies = match reader.section(root, "dependencies", "[dependencies]") {
+        Some(section) => read_dependencies(&mut reader, section),
+        None => Vec::new(),
+    };
+    reader.finish(app.map(|app| Manifest {
+        app,
+        needs,
+        limits,
+        dependencies,
+    }))
 }
 
-const ROOT_ELSEWHERE: [(&str, &str); 9] = [
+const ROOT_ELSEWHERE: [(&str, &str); 11] = [
     ("package", "[app]"),
     ("mount", "[[needs.mount]]"),
     ("listen", "[[needs.listen]]"),
@@ -68,6 +82,8 @@ const ROOT_ELSEWHERE: [(&str, &str); 9] = [
         "env",
         "[app.env] to set variables, or env = [\"NAME\"] in [needs] to pass them on",
     ),
+    ("dependency", "[dependencies.NAME]"),
+    ("dev-dependencies", "[dependencies]"),
     ("name", "it in [app]"),
     ("program", "it in [app]"),
     ("version", "it in [app]"),

@@ -7,6 +7,8 @@ use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
 
+mod dependencies;
+
 use super::{
     App, ListenNeed, Manifest, MountNeed, MountSource, Needs, TemporaryNeed, VariableNeed,
 };
@@ -124,6 +126,7 @@ fn everything_is_read() {
             timeout: Some(Duration::from_secs(90)),
             descriptors: Some(64),
         },
+        dependencies: Vec::new(),
     };
     assert_eq!(manifest, expected);
     assert_eq!(parse(&manifest.to_toml()), manifest);
@@ -660,7 +663,14 @@ fn any_manifest() -> impl Strategy<Value = Manifest> {
             descriptors,
         },
     );
-    (app, any_needs(), limits).prop_map(|(app, needs, limits)| Manifest { app, needs, limits })
+    (app, any_needs(), limits, dependencies::any()).prop_map(
+        |(app, needs, limits, dependencies)| Manifest {
+            app,
+            needs,
+            limits,
+            dependencies,
+        },
+    )
 }
 
 proptest! {

@@ -1,5 +1,6 @@
 //! Writing a `holm.toml`: stable, commented, and read back the same.
 
+use super::dependencies::write_dependencies;
 use super::toml_text::{key, quoted, quoted_list};
 use super::{Manifest, MountSource, Needs, VariableNeed};
 use crate::grant::{Need, printable};
@@ -12,11 +13,12 @@ pub(super) fn write_manifest(manifest: &Manifest) -> String {
     write_app(&mut out, manifest);
     write_needs(&mut out, &manifest.needs);
     write_limits(&mut out, manifest);
+    write_dependencies(&mut out, &manifest.dependencies);
     out.text
 }
 
 #[derive(Default)]
-struct Lines {
+pub(super) struct Lines {
     text: String,
 }
 
@@ -26,12 +28,12 @@ impl Lines {
         self.text.push('\n');
     }
 
-    fn section(&mut self, header: &str) {
+    pub(super) fn section(&mut self, header: &str) {
         self.line("");
         self.line(header);
     }
 
-    fn pair(&mut self, key: &str, value: &str) {
+    pub(super) fn pair(&mut self, key: &str, value: &str) {
         self.line(&format!("{key} = {value}"));
     }
 
