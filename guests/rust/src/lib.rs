@@ -2,7 +2,10 @@
 
 pub mod check;
 pub mod errno;
-#[cfg(target_os = "wasi")]
+#[cfg(all(target_os = "wasi", target_env = "p2"))]
+#[path = "posix_unsafe.rs"]
+pub mod posix;
+#[cfg(all(target_os = "wasi", not(target_env = "p2")))]
 #[path = "preview1_unsafe.rs"]
 pub mod preview1;
 

@@ -1,4 +1,4 @@
-//! Guests in Rust: a cargo workspace of their own, built by cargo, copied when they changed.
+//! Guests in Rust: cargo workspaces of their own, built by cargo, copied when they changed.
 
 use std::fs;
 
@@ -9,40 +9,88 @@ use crate::command::{self, cargo};
 use crate::wasm_target;
 
 const TARGET: &str = "wasm32-wasip1";
+const COMPONENT_TARGET: &str = "wasm32-wasip2";
+
+/// The programs of `guests/rust` that use std alone and are built as components too, as `rust-p2/NAME`.
+const PORTABLE: [&str; 13] = [
+    "args_env",
+    "bench",
+    "cat",
+    "exit_code",
+    "files",
+    "flow",
+    "hello",
+    "many_writes",
+    "memory_hog",
+    "race",
+    "stdio_echo",
+    "terminal",
+    "trap",
+];
 
 /// Builds the binaries and the reactor. Cargo knows what is out of date.
 pub(super) fn build(places: &Places) -> Result<Tally> {
-    let wants_any = places.only.is_empty() || places.only.iter().any(|only| only == "rust");
-    let folder = places.source.join("rust");
     let names = names(places)?;
-    let wanted: Vec<&String> = names
-        .iter()
-        .filter(|name| places.wants("rust", name))
-        .collect();
-    if wanted.is_empty() && !wants_any {
+    let wanted = wanted(places, "rust", &names);
+    if wanted.is_empty() {
         return Ok(Tally::default());
     }
-    wasm_target::ensure(TARGET)?;
-    let built = places.built.join("cargo");
+    compile(places, "rust", TARGET, &["--bins", "--examples"])?;
+    copy(places, "rust", TARGET, &wanted)
+}
+
+/// Builds programs that need nothing but std a second time, as components of WASI 0.2.
+pub(super) fn build_portable(places: &Places) -> Result<Tally> {
+    let wanted = wanted(places, "rust-p2", &PORTABLE);
+    if wanted.is_empty() {
+        return Ok(Tally::default());
+    }
+    let mut selection = Vec::new();
+    for name in PORTABLE {
+        selection.extend(["--bin", name]);
+    }
+    compile(places, "rust", COMPONENT_TARGET, &selection)?;
+    copy(places, "rust-p2", COMPONENT_TARGET, &wanted)
+}
+
+fn wanted<'names>(
+    places: &Places,
+    language: &str,
+    names: &'names [impl AsRef<str>],
+) -> Vec<&'names str> {
+    names
+        .iter()
+        .map(AsRef::as_ref)
+        .filter(|name| places.wants(language, name))
+        .collect()
+}
+
+/// Runs cargo in `guests/FOLDER`.
+fn compile(places: &Places, folder: &str, target: &str, selection: &[&str]) -> Result<()> {
+    wasm_target::ensure(target)?;
     command::run(
         cargo()
-            .args(["build", "--release", "--quiet", "--target", TARGET])
-            .args(["--bins", "--examples"])
+            .args(["build", "--release", "--quiet", "--target", target])
+            .args(selection)
             .arg("--manifest-path")
-            .arg(folder.join("Cargo.toml"))
+            .arg(places.source.join(folder).join("Cargo.toml"))
             .arg("--target-dir")
-            .arg(&built)
+            .arg(places.built.join("cargo"))
             // Flags meant for the host's programs must not change the guests.
             .env_remove("RUSTFLAGS")
             .env_remove("CARGO_ENCODED_RUSTFLAGS"),
-    )?;
-    let release = built.join(TARGET).join("release");
+    )
+}
+
+/// Copies what cargo built and is not there yet.
+fn copy(places: &Places, language: &str, target: &str, names: &[&str]) -> Result<Tally> {
+    let release = places.built.join("cargo").join(target).join("release");
     let mut tally = Tally::default();
-    for name in wanted {
+    for name in names {
         let binary = release.join(format!("{name}.wasm"));
         let example = release.join("examples").join(format!("{name}.wasm"));
         let from = if binary.exists() { binary } else { example };
-        let output = places.output("rust", name)?;
+        let output = places.output(language, name)?;
         let bytes = fs::read(&from).with_context(|| from.display().to_string())?;
         if fs::read(&output).is_ok_and(|there| there == bytes) {
             tally.kept += 1;

@@ -229,7 +229,13 @@ fn dev_null(_: &Path) -> io::Result<f64> {
     each(100_000, || null.write_all(b"8 bytes."))
 }
 
-#[cfg(target_os = "wasi")]
+#[cfg(all(target_os = "wasi", target_env = "p2"))]
+fn random(_: &Path) -> io::Result<f64> {
+    let mut bytes = [0; 8];
+    each(100_000, || holm_guests::posix::random_get(&mut bytes))
+}
+
+#[cfg(all(target_os = "wasi", not(target_env = "p2")))]
 fn random(_: &Path) -> io::Result<f64> {
     let mut bytes = [0; 8];
     each(100_000, || {

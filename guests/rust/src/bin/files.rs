@@ -8,6 +8,13 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
+/// Whether a read through a writer, or the other way round, failed as it must. A component's libc may have lost the
+/// reason by then.
+fn is_wrong_way<T>(result: io::Result<T>) -> bool {
+    let name = errno(result);
+    name == "BADF" || (cfg!(target_env = "p2") && name == "IO")
+}
+
 fn main() {
     let root = work_directory().join("files-guest");
     let mut checks = Checks::new();
@@ -108,14 +115,13 @@ fn open_options(checks: &mut Checks, root: &Path) {
     checks.eq("appends go to the end", content, "one,two".to_owned());
     let reader = File::open(&path);
     if let Some(mut file) = checks.ok("open to read", reader) {
-        checks.eq("write through a reader", errno(file.write(b"x")), "BADF");
+        checks.that("write through a reader", is_wrong_way(file.write(b"x")));
     }
     let writer = OpenOptions::new().write(true).open(&path);
     if let Some(mut file) = checks.ok("open to write", writer) {
-        checks.eq(
+        checks.that(
             "read through a writer",
-            errno(file.read(&mut [0; 1])),
-            "BADF",
+            is_wrong_way(file.read(&mut [0; 1])),
         );
     }
     checks.ok(
@@ -317,6 +323,7 @@ fn links(checks: &mut Checks, root: &Path) {
 }
 
 /// Makes a symbolic link. Std has a stable function for it on Unix alone.
+#[cfg(not(target_env = "p2"))]
 fn symlink(target: &str, link: &Path) -> Result<(), String> {
     use holm_guests::preview1 as wasi;
     let link = link.to_str().ok_or("the path is not UTF-8")?;
@@ -326,6 +333,12 @@ fn symlink(target: &str, link: &Path) -> Result<(), String> {
     let fd = u32::try_from(std::os::fd::AsRawFd::as_raw_fd(&directory))
         .map_err(|error| error.to_string())?;
     wasi::path_symlink(target.as_bytes(), fd, name.as_bytes()).map_err(|errno| errno.to_string())
+}
+
+#[cfg(target_env = "p2")]
+fn symlink(target: &str, link: &Path) -> Result<(), String> {
+    let link = link.to_str().ok_or("the path is not UTF-8")?;
+    holm_guests::posix::make_symlink(target, link).map_err(|error| error.to_string())
 }
 
 fn times(checks: &mut Checks, root: &Path) {
