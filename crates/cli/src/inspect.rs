@@ -17,7 +17,7 @@ pub(crate) fn run(options: &InspectOptions) -> Result<u8, CommandError> {
         .open(&options.program)
         .map_err(|error| not_runnable(&error))?;
     let bytes = program
-        .module_or_component()
+        .bytes()
         .map_err(|error| not_runnable(&error))?;
     let inspection = inspect(bytes).map_err(|error| {
         CommandError::new(

@@ -6,7 +6,7 @@ use std::sync::Once;
 
 use wasmtime::Engine;
 
-use crate::settings::{CodeKind, EngineConfig, compiler_config};
+use crate::settings::{CodeKind, EngineConfig, Form, compiler_config};
 
 /// Compilers recurse on deeply nested code; the memory is only used when they do.
 const COMPILER_STACK_BYTES: usize = 8 << 20;
@@ -30,10 +30,11 @@ thread_local! {
 
 /// Compiles `wasm` to an artifact that [`crate::deserialize_unsafe::TrustedCode`] can load.
 ///
-/// `existing` is an engine that was already built for `kind`.
+/// `existing` is an engine that was already built for `kind` and `form`.
 pub(crate) fn compile(
     config: &EngineConfig,
     kind: CodeKind,
+    form: Form,
     existing: Option<&Engine>,
     wasm: &[u8],
 ) -> Result<Vec<u8>, CompileError> {
@@ -49,9 +50,12 @@ pub(crate) fn compile(
         pool.install(|| {
             let engine = match existing {
                 Some(engine) => engine.clone(),
-                None => Engine::new(&compiler_config(config, kind))?,
+                None => Engine::new(&compiler_config(config, kind, form))?,
             };
-            engine.precompile_module(wasm)
+            match form {
+                Form::Module => engine.precompile_module(wasm),
+                Form::Component | Form::AsyncComponent => engine.precompile_component(wasm),
+            }
         })
     }));
     match result {

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use wasmtime::Module;
+use wasmtime::component::Component;
 
 use crate::cache::{ArtifactKey, Cache, CacheError, Description, Record};
 use crate::compile::{CompileError, compile};
@@ -12,7 +13,9 @@ use crate::deserialize_unsafe::TrustedCode;
 use crate::digest::Digest;
 use crate::load_error::{LoadError, diagnose};
 use crate::program::Program;
-use crate::settings::{CodeKind, EngineConfig, Tier, compiler_config, fingerprint, runtime_config};
+use crate::settings::{
+    CodeKind, EngineConfig, Form, Tier, compiler_config, fingerprint, runtime_config,
+};
 
 /// Compiles, caches and loads programs.
 ///
@@ -24,10 +27,55 @@ pub struct Engine {
     fingerprint: [u8; 32],
     cache: Option<Cache>,
     cache_problem: Option<CacheError>,
+    /// For modules and components that are not asynchronous.
+    plain: Engines,
+    /// For asynchronous components.
+    concurrent: Engines,
+}
+
+/// Wasmtime's engines with one set of features.
+#[derive(Debug, Default)]
+struct Engines {
     /// Runs [`CodeKind::Quick`] and [`CodeKind::Optimised`] code; cannot compile.
     standard: OnceLock<Result<wasmtime::Engine, String>>,
     /// Compiles and runs [`CodeKind::Winch`] code, whose calling convention differs.
     winch: OnceLock<Result<wasmtime::Engine, String>>,
+}
+
+/// Compiled code, ready to be instantiated. It belongs to one Wasmtime engine; linkers and
+/// stores must too.
+#[derive(Debug, Clone)]
+pub enum Code {
+    /// A core module.
+    Module(Module),
+    /// A component.
+    Component(Component),
+}
+
+impl Code {
+    /// The Wasmtime engine that it belongs to.
+    pub fn engine(&self) -> &wasmtime::Engine {
+        match self {
+            Code::Module(module) => module.engine(),
+            Code::Component(component) => component.engine(),
+        }
+    }
+
+    /// The module; `None` for a component.
+    pub fn module(&self) -> Option<&Module> {
+        match self {
+            Code::Module(module) => Some(module),
+            Code::Component(_) => None,
+        }
+    }
+
+    /// The component; `None` for a module.
+    pub fn component(&self) -> Option<&Component> {
+        match self {
+            Code::Component(component) => Some(component),
+            Code::Module(_) => None,
+        }
+    }
 }
 
 /// Why an [`Engine`] could not be made.
@@ -74,8 +122,10 @@ pub enum Origin {
 /// A program that is ready to be instantiated.
 #[derive(Debug)]
 pub struct Loaded {
-    /// Belongs to the Wasmtime engine `module.engine()`; linkers and stores must too.
-    pub module: Module,
+    /// Its code.
+    pub code: Code,
+    /// What it is.
+    pub form: Form,
     /// Which compiler made the code; `kind.tier()` is its tier.
     pub kind: CodeKind,
     pub origin: Origin,
@@ -92,7 +142,7 @@ impl Loaded {
 
     /// What interrupts the module's code; does so only if [`EngineConfig::interruptible`].
     pub fn interrupter(&self) -> Interrupter {
-        Interrupter(self.module.engine().clone())
+        Interrupter(self.code.engine().clone())
     }
 }
 
@@ -149,8 +199,8 @@ impl Engine {
             config,
             cache,
             cache_problem,
-            standard: OnceLock::new(),
-            winch: OnceLock::new(),
+            plain: Engines::default(),
+            concurrent: Engines::default(),
         })
     }
 
@@ -199,15 +249,16 @@ impl Engine {
             return Ok(loaded);
         }
         let digest = program.digest()?;
+        let form = program.form()?;
         let kinds = CodeKind::ALL.into_iter();
         for kind in kinds.filter(|kind| choice.accepts(*kind)) {
-            if let Some(module) = self.load_checked(program, digest, kind) {
-                return Ok(self.loaded(module, kind, Origin::Warm, digest, choice));
+            if let Some(code) = self.load_checked(program, digest, kind, form) {
+                return Ok(self.loaded(code, (kind, form), Origin::Warm, digest, choice));
             }
         }
-        let (kind, code) = self.compile_first(program, choice)?;
-        let module = self.keep_and_load(program, digest, kind, code)?;
-        Ok(self.loaded(module, kind, Origin::Cold, digest, choice))
+        let (kind, compiled) = self.compile_first(program, choice)?;
+        let code = self.keep_and_load(program, digest, (kind, form), compiled)?;
+        Ok(self.loaded(code, (kind, form), Origin::Cold, digest, choice))
     }
 
     /// Compiles a program with the optimiser and keeps the code for the next run.
@@ -231,7 +282,7 @@ impl Engine {
             Err(problem) => return Ok(Optimised::NotKept(problem)),
         };
         if let Some((_, identity)) = cache.open_checked(&key) {
-            self.remember(program, digest, kind, identity);
+            self.remember(program, digest, (kind, program.form()?), identity);
             return Ok(Optimised::AlreadyThere);
         }
         let code = match self.compile_with(kind, program) {
@@ -247,7 +298,7 @@ impl Engine {
                 // This process is in no hurry, and the next run profits from a record.
                 let wait = identity.settles_in(SystemTime::now());
                 std::thread::sleep(wait.unwrap_or(Duration::ZERO));
-                self.remember(program, digest, kind, identity);
+                self.remember(program, digest, (kind, program.form()?), identity);
                 Ok(Optimised::Done)
             }
         }
@@ -269,40 +320,47 @@ impl Engine {
             return None;
         }
         let key = Cache::key_of(&self.fingerprint, &record);
-        let module = cache
+        let made = (record.kind, record.form);
+        let code = cache
             .open_known(&key, &record.artifact)
-            .and_then(|file| self.load_code(record.kind, TrustedCode::File(file)).ok());
-        let Some(module) = module else {
+            .and_then(|file| self.load_code(made, TrustedCode::File(file)).ok());
+        let Some(code) = code else {
             cache.forget(&self.fingerprint, identity);
             return None;
         };
-        let (kind, digest) = (record.kind, record.digest);
+        let digest = record.digest;
         program.know_digest(digest);
         if record.name != program.name() {
             let name = program.name().to_owned();
             cache.remember(&self.fingerprint, &Record { name, ..record });
         }
-        Some(self.loaded(module, kind, Origin::Warm, digest, choice))
+        Some(self.loaded(code, made, Origin::Warm, digest, choice))
     }
 
     /// Loads from the cache after checking all of the artifact.
-    fn load_checked(&self, program: &Program, digest: Digest, kind: CodeKind) -> Option<Module> {
+    fn load_checked(
+        &self,
+        program: &Program,
+        digest: Digest,
+        kind: CodeKind,
+        form: Form,
+    ) -> Option<Code> {
         let cache = self.cache.as_ref()?;
         let key = ArtifactKey::new(&self.fingerprint, digest, kind);
         let (file, identity) = cache.open_checked(&key)?;
-        let Ok(module) = self.load_code(kind, TrustedCode::File(file)) else {
+        let Ok(code) = self.load_code((kind, form), TrustedCode::File(file)) else {
             cache.remove_artifact(&key);
             return None;
         };
-        self.remember(program, digest, kind, identity);
-        Some(module)
+        self.remember(program, digest, (kind, form), identity);
+        Some(code)
     }
 
     fn remember(
         &self,
         program: &Program,
         digest: Digest,
-        kind: CodeKind,
+        (kind, form): (CodeKind, Form),
         artifact: crate::identity::StatIdentity,
     ) {
         if let (Some(cache), Some(identity)) = (&self.cache, program.lasting_identity()) {
@@ -310,6 +368,7 @@ impl Engine {
                 program: *identity,
                 digest,
                 kind,
+                form,
                 artifact,
                 name: program.name().to_owned(),
             };
@@ -340,12 +399,13 @@ impl Engine {
 
     fn compile_with(&self, kind: CodeKind, program: &Program) -> Result<Vec<u8>, Refusal> {
         let wasm = program.bytes().map_err(Refusal::Load)?;
+        let form = program.form().map_err(Refusal::Load)?;
         let existing = match kind {
             // The engine that will run the code can compile it too.
-            CodeKind::Winch => Some(self.engine_for(kind).map_err(Refusal::Engine)?),
+            CodeKind::Winch => Some(self.engine_for(kind, form).map_err(Refusal::Engine)?),
             CodeKind::Quick | CodeKind::Optimised => None,
         };
-        compile(&self.config, kind, existing, wasm).map_err(Refusal::Compile)
+        compile(&self.config, kind, form, existing, wasm).map_err(Refusal::Compile)
     }
 
     /// Files new code in the cache and loads it from there, or from memory without a cache.
@@ -353,22 +413,22 @@ impl Engine {
         &self,
         program: &Program,
         digest: Digest,
-        kind: CodeKind,
-        code: Vec<u8>,
-    ) -> Result<Module, LoadError> {
+        (kind, form): (CodeKind, Form),
+        compiled: Vec<u8>,
+    ) -> Result<Code, LoadError> {
         let key = ArtifactKey::new(&self.fingerprint, digest, kind);
         let kept = self.cache.as_ref().and_then(|cache| {
             let (file, identity) = cache
-                .insert(&key, &code, &describe(program, digest, kind))
+                .insert(&key, &compiled, &describe(program, digest, kind))
                 .ok()?;
-            let module = self.load_code(kind, TrustedCode::File(file)).ok()?;
-            self.remember(program, digest, kind, identity);
-            Some(module)
+            let code = self.load_code((kind, form), TrustedCode::File(file)).ok()?;
+            self.remember(program, digest, (kind, form), identity);
+            Some(code)
         });
         match kept {
-            Some(module) => Ok(module),
+            Some(code) => Ok(code),
             None => self
-                .load_code(kind, TrustedCode::Memory(code))
+                .load_code((kind, form), TrustedCode::Memory(compiled))
                 .map_err(|reason| LoadError::Engine {
                     name: program.name().to_owned(),
                     reason,
@@ -376,19 +436,23 @@ impl Engine {
         }
     }
 
-    fn load_code(&self, kind: CodeKind, code: TrustedCode) -> Result<Module, String> {
-        code.load(self.engine_for(kind)?)
+    fn load_code(&self, (kind, form): (CodeKind, Form), code: TrustedCode) -> Result<Code, String> {
+        code.load(self.engine_for(kind, form)?, form)
             .map_err(|error| format!("{error:#}"))
     }
 
-    fn engine_for(&self, kind: CodeKind) -> Result<&wasmtime::Engine, String> {
+    fn engine_for(&self, kind: CodeKind, form: Form) -> Result<&wasmtime::Engine, String> {
+        let engines = match form.is_concurrent() {
+            false => &self.plain,
+            true => &self.concurrent,
+        };
         let engine = match kind {
-            CodeKind::Winch => self.winch.get_or_init(|| {
-                let config = compiler_config(&self.config, CodeKind::Winch);
+            CodeKind::Winch => engines.winch.get_or_init(|| {
+                let config = compiler_config(&self.config, kind, form);
                 wasmtime::Engine::new(&config).map_err(|error| format!("{error:#}"))
             }),
-            CodeKind::Quick | CodeKind::Optimised => self.standard.get_or_init(|| {
-                let config = runtime_config(&self.config);
+            CodeKind::Quick | CodeKind::Optimised => engines.standard.get_or_init(|| {
+                let config = runtime_config(&self.config, form);
                 wasmtime::Engine::new(&config).map_err(|error| format!("{error:#}"))
             }),
         };
@@ -397,8 +461,8 @@ impl Engine {
 
     fn loaded(
         &self,
-        module: Module,
-        kind: CodeKind,
+        code: Code,
+        (kind, form): (CodeKind, Form),
         origin: Origin,
         digest: Digest,
         choice: TierChoice,
@@ -410,7 +474,8 @@ impl Engine {
                 !cache.has_failed(&key) && !cache.is_locked(&key)
             });
         Loaded {
-            module,
+            code,
+            form,
             kind,
             origin,
             wants_optimising,

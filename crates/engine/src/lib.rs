@@ -14,8 +14,8 @@
 //! let loaded = engine.load(&program, TierChoice::Auto)?;
 //! // Stores and linkers must belong to the Wasmtime engine that the module belongs to,
 //! // which differs from tier to tier: always take it from the module.
-//! let mut store = wasmtime::Store::new(loaded.module.engine(), ());
-//! let instance = wasmtime::Instance::new(&mut store, &loaded.module, &[])?;
+//! let mut store = wasmtime::Store::new(loaded.code.engine(), ());
+//! let instance = wasmtime::Instance::new(&mut store, loaded.code.module().expect("a module"), &[])?;
 //! if loaded.wants_optimising {
 //!     // Start a detached, low-priority process that calls `engine.optimise(&program)`.
 //! }
@@ -49,7 +49,7 @@ mod trap;
 
 pub use cache::{Cache, CacheConfig, CacheEntry, CacheError, Cleaned};
 pub use digest::Digest;
-pub use engine::{Engine, EngineError, Interrupter, Loaded, Optimised, Origin, TierChoice};
+pub use engine::{Code, Engine, EngineError, Interrupter, Loaded, Optimised, Origin, TierChoice};
 pub use identity::StatIdentity;
 pub use inspect::{
     Ask, DebugInformation, ExportInfo, ImportInfo, InspectError, Inspection, MemoryInfo, Producer,
@@ -58,7 +58,7 @@ pub use inspect::{
 pub use limits::{BudgetLimiter, LimitError, MemoryBudget, StoreBounds, check_initial_memory};
 pub use load_error::LoadError;
 pub use program::Program;
-pub use settings::{CodeKind, EngineConfig, Tier};
+pub use settings::{CodeKind, EngineConfig, Form, Tier};
 pub use trap::{
     CoreDumpError, MemoryFault, SourceLocation, TrapFrame, TrapKind, TrapReport, core_dump,
     explain_trap,

@@ -25,12 +25,13 @@ pub struct StoreBounds {
 }
 
 impl Default for StoreBounds {
-    /// Far above what toolchains emit: one memory, one or two tables, one instance.
+    /// Far above what toolchains emit: one memory, one or two tables, one instance for a module;
+    /// a component of ten linked ones has about a hundred instances and tables.
     fn default() -> StoreBounds {
         StoreBounds {
             memories: 64,
-            tables: 64,
-            instances: 64,
+            tables: 1024,
+            instances: 1024,
             table_elements: 10_000_000,
         }
     }

@@ -1,8 +1,10 @@
 //! Why a file is not a program that can run, in words that help whoever sees them.
 
-use holm_diagnose::refusal::{Flaw, component_imports, flaw};
+use holm_diagnose::refusal::{Flaw, flaw};
 use holm_package::program::{self, ProgramError, ProgramKind};
-use wasmparser::WasmFeatures;
+use wasmparser::{Parser, Validator, WasmFeatures};
+
+use crate::settings::Form;
 
 /// Why a program could not be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -17,12 +19,6 @@ pub enum LoadError {
     /// Text format with a mistake; the message has line and column.
     #[error("{name} is WebAssembly text with a mistake: {message}")]
     Text { name: String, message: String },
-    /// A component; only modules run so far.
-    #[error(
-        "{name} is a component, and only core modules can run so far; it is a component that \
-         imports {imports}"
-    )]
-    Component { name: String, imports: String },
     /// Valid by a proposal that is not supported.
     #[error("{name} needs something that is not supported (byte {offset:#x}): {reason}{advice}")]
     Unsupported {
@@ -39,15 +35,22 @@ pub enum LoadError {
     Engine { name: String, reason: String },
 }
 
-/// Checks the header: that `bytes` is a core module, as far as its first eight bytes tell.
-pub(crate) fn look_at(name: &str, bytes: &[u8]) -> Result<(), LoadError> {
-    match program::kind(name, bytes)? {
-        ProgramKind::Module => Ok(()),
-        ProgramKind::Component => Err(LoadError::Component {
-            name: name.to_owned(),
-            imports: component_imports(bytes),
-        }),
+/// What a program is. A component is asynchronous if it is not valid without that feature; its
+/// functions' bodies are not looked at, so this takes no time to speak of.
+pub(crate) fn form_of(name: &str, bytes: &[u8]) -> Result<Form, LoadError> {
+    if program::kind(name, bytes)? == ProgramKind::Module {
+        return Ok(Form::Module);
     }
+    let plain = supported().difference(WasmFeatures::CM_ASYNC);
+    let mut validator = Validator::new_with_features(plain);
+    for payload in Parser::new(0).parse_all(bytes) {
+        let fits = payload.and_then(|payload| validator.payload(&payload).map(|_| ()));
+        if fits.is_err() {
+            // Or it is malformed, which its compiler will say.
+            return Ok(Form::AsyncComponent);
+        }
+    }
+    Ok(Form::Component)
 }
 
 /// Says what is wrong with a module that the compiler refused with `refusal`.
@@ -86,9 +89,14 @@ pub(crate) fn diagnose(name: &str, bytes: &[u8], refusal: String) -> LoadError {
     }
 }
 
-/// The proposals that the engine supports: the standard ones, and wide arithmetic.
+/// The proposals that the engine supports: the standard ones, wide arithmetic, and components
+/// with asynchronous functions.
 pub(crate) fn supported() -> WasmFeatures {
-    WasmFeatures::WASM3 | WasmFeatures::WIDE_ARITHMETIC | WasmFeatures::THREADS
+    WasmFeatures::WASM3
+        | WasmFeatures::WIDE_ARITHMETIC
+        | WasmFeatures::THREADS
+        | WasmFeatures::COMPONENT_MODEL
+        | WasmFeatures::CM_ASYNC
 }
 
 pub(crate) fn wat_error(name: &str, error: &wat::Error) -> LoadError {

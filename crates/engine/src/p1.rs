@@ -72,14 +72,12 @@ fn call(
             Some(memory) => memory.data_and_store_mut(&mut *caller),
             None => (&mut [][..], caller.data_mut()),
         };
-        let answer = function(&mut state.task, bytes);
-        if state.task.process().signaled().is_some() {
-            return Err(state.unwind());
-        }
+        let answer = function(&mut state.guest.task, bytes);
+        state.guest.check_signal()?;
         match answer {
             Poll::Ready(Ok(())) => return Ok(0),
             Poll::Ready(Err(errno)) => return Ok(i32::from(errno.raw())),
-            Poll::Pending => state.block()?,
+            Poll::Pending => state.guest.block()?,
         }
     }
 }
@@ -90,7 +88,7 @@ fn leave(
     function: impl Fn(&mut Task, &mut [u8]) -> Answer,
 ) -> Result<()> {
     call(caller, function)?;
-    Err(caller.data_mut().unwind())
+    Err(caller.data_mut().guest.unwind())
 }
 
 /// The memory that calls work on: the one exported as `memory`, as the standard says, or

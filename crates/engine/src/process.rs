@@ -1,5 +1,6 @@
 //! Running a program as a process of the kernel: from its imports to how it ended.
 
+mod guest;
 mod imports;
 mod invoke;
 mod start_error;
@@ -8,13 +9,12 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use holm_abi::{ExitStatus, Signal};
-use holm_kernel::{Interrupt, Process, Task};
-use wasmtime::{
-    AsContextMut, Engine, Instance, Memory, Module, Store, Trap, UpdateDeadline, WasmBacktrace,
-};
+use holm_kernel::{Process, Task};
+use wasmtime::{AsContextMut, Instance, Memory, Module, Store, Trap, WasmBacktrace};
 
-use crate::limits::{BudgetLimiter, LimitError, MemoryBudget, StoreBounds};
+use crate::limits::{LimitError, StoreBounds};
 
+pub use guest::Guest;
 pub use invoke::ArgumentError;
 pub use start_error::StartError;
 
@@ -83,6 +83,41 @@ pub enum Outcome {
     FailedToStart(StartError),
 }
 
+impl Outcome {
+    /// As the kernel and a parent see it.
+    #[must_use]
+    pub fn status(&self) -> ExitStatus {
+        match self {
+            Outcome::Exited(code) => ExitStatus::Exited(*code),
+            Outcome::Signaled(signal) => ExitStatus::Signaled(*signal),
+            Outcome::Trapped { .. } => ExitStatus::Trapped,
+            Outcome::FailedToStart(_) => ExitStatus::Exited(CANNOT_START),
+        }
+    }
+
+    /// What an error out of a guest says about its end. A process that exited has its status
+    /// already; one that was killed may come out by any way.
+    #[must_use]
+    pub fn of_error(process: &Process, error: wasmtime::Error, during: Phase) -> Outcome {
+        match (process.status(), process.signaled()) {
+            (Some(ExitStatus::Exited(code)), _) if error.is::<Unwind>() => Outcome::Exited(code),
+            (_, Some(signal)) if is_interruption(&error) => Outcome::Signaled(signal),
+            _ => Outcome::Trapped { error, during },
+        }
+    }
+
+    /// What an error of instantiation says: the guest's own code or segments may have failed,
+    /// or the host while it made memories, tables and instance.
+    #[must_use]
+    pub fn of_instantiation(process: &Process, error: wasmtime::Error) -> Outcome {
+        if ran_guest_code(&error) {
+            Outcome::of_error(process, error, Phase::Instantiation)
+        } else {
+            Outcome::FailedToStart(refused(error))
+        }
+    }
+}
+
 /// What was running when a program trapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -105,86 +140,21 @@ pub struct Finished {
     pub store: Store<ProcessState>,
 }
 
-/// What a store holds for the process that runs in it.
+/// What a store holds for the module that runs in it.
 #[derive(Debug)]
 pub struct ProcessState {
-    pub(crate) task: Task,
+    pub(crate) guest: Guest,
     /// Found at the first call; see [`crate::p1`].
     pub(crate) memory: Option<Memory>,
     /// Made for a program that imports its memory.
     pub(crate) imported_memory: Option<Memory>,
-    blocker: Arc<dyn Blocker>,
-    limiter: BudgetLimiter<ProcessBudget>,
-    /// A backtrace of nothing: an error that carries one makes Wasmtime take no other.
-    no_backtrace: Option<WasmBacktrace>,
 }
 
 impl ProcessState {
     /// The task that the guest's calls are made on.
     #[must_use]
     pub fn task(&self) -> &Task {
-        &self.task
-    }
-
-    /// Waits until the pending call is worth making again.
-    ///
-    /// # Errors
-    ///
-    /// [`Unwind`] when the process was killed meanwhile.
-    #[cold]
-    pub(crate) fn block(&mut self) -> wasmtime::Result<()> {
-        if self.blocker.block(&mut self.task) == Err(Stop) {
-            self.task.process().kill(Signal::Kill);
-        }
-        match self.task.process().signaled() {
-            Some(_) => Err(self.unwind()),
-            None => Ok(()),
-        }
-    }
-
-    /// The error that leaves the guest. Wasmtime walks the guest's whole stack for a
-    /// backtrace unless the error brings one.
-    #[cold]
-    pub(crate) fn unwind(&mut self) -> wasmtime::Error {
-        let error = wasmtime::Error::from(Unwind);
-        match self.no_backtrace.take() {
-            Some(backtrace) => error.context(backtrace),
-            None => error,
-        }
-    }
-}
-
-/// A process's memory limit as the store's budget: what is refused is noted in the kernel.
-#[derive(Debug)]
-struct ProcessBudget(Arc<Process>);
-
-impl MemoryBudget for ProcessBudget {
-    fn try_grow(&self, bytes: usize) -> bool {
-        u64::try_from(bytes).is_ok_and(|bytes| self.0.grow_memory(bytes))
-    }
-
-    fn shrink(&self, bytes: usize) {
-        self.0
-            .shrink_memory(u64::try_from(bytes).unwrap_or(u64::MAX));
-    }
-
-    fn limit(&self) -> Option<usize> {
-        match self.0.limits().memory_bytes {
-            u64::MAX => None,
-            limit => usize::try_from(limit).ok(),
-        }
-    }
-}
-
-/// Stops a guest in a compute loop: compiled code looks at the epoch in every loop.
-#[derive(Debug)]
-struct EpochInterrupt {
-    engine: Engine,
-}
-
-impl Interrupt for EpochInterrupt {
-    fn interrupt(&self) {
-        self.engine.increment_epoch();
+        &self.guest.task
     }
 }
 
@@ -202,12 +172,7 @@ pub fn run(module: &Module, task: Task, options: &RunOptions<'_>) -> Finished {
         Ok(()) => Outcome::Exited(0),
         Err(outcome) => outcome,
     };
-    process.end(match &outcome {
-        Outcome::Exited(code) => ExitStatus::Exited(*code),
-        Outcome::Signaled(signal) => ExitStatus::Signaled(*signal),
-        Outcome::Trapped { .. } => ExitStatus::Trapped,
-        Outcome::FailedToStart(_) => ExitStatus::Exited(CANNOT_START),
-    });
+    process.end(outcome.status());
     Finished {
         outcome,
         results,
@@ -220,36 +185,16 @@ pub fn run(module: &Module, task: Task, options: &RunOptions<'_>) -> Finished {
 const CANNOT_START: u32 = 126;
 
 fn new_store(module: &Module, task: Task, options: &RunOptions<'_>) -> Store<ProcessState> {
-    let process = task.process().clone();
-    let engine = module.engine();
-    let limiter = BudgetLimiter::new(ProcessBudget(process.clone()), options.bounds);
+    let guest = Guest::new(task, options.blocker.clone(), options.bounds);
     let mut store = Store::new(
-        engine,
+        module.engine(),
         ProcessState {
-            task,
+            guest,
             memory: None,
             imported_memory: None,
-            blocker: options.blocker.clone(),
-            limiter,
-            no_backtrace: None,
         },
     );
-    store.limiter(|state| &mut state.limiter);
-    // The epoch is the engine's, not the store's: it moves when any process of the engine is
-    // killed, and this one goes on unless it was the one.
-    store.set_epoch_deadline(1);
-    store.epoch_deadline_callback(|mut context| {
-        let state = context.data_mut();
-        match state.task.process().signaled() {
-            Some(_) => Err(state.unwind()),
-            None => Ok(UpdateDeadline::Continue(1)),
-        }
-    });
-    // No guest is on the stack, so this walks nothing.
-    store.data_mut().no_backtrace = Some(WasmBacktrace::capture(&store));
-    process.set_interrupt(Arc::new(EpochInterrupt {
-        engine: engine.clone(),
-    }));
+    Guest::attach(&mut store, |state| &mut state.guest);
     store
 }
 
@@ -263,12 +208,12 @@ fn execute(
     let externs = imports::resolve(store, module).map_err(Outcome::FailedToStart)?;
     let instance = match Instance::new(store.as_context_mut(), module, &externs) {
         Ok(instance) => instance,
-        Err(error) if ran_guest_code(&error) => {
-            return Err(ended(store, error, Phase::Instantiation));
+        Err(error) => {
+            let process = store.data().guest.task.process();
+            return Err(Outcome::of_instantiation(process, error));
         }
-        Err(error) => return Err(Outcome::FailedToStart(refused(error))),
     };
-    store.data_mut().limiter.started();
+    store.data_mut().guest.started();
     if wanted.initialise {
         let initialise = instance
             .get_typed_func::<(), ()>(store.as_context_mut(), invoke::INITIALISE)
@@ -301,15 +246,8 @@ fn refused(error: wasmtime::Error) -> StartError {
     }
 }
 
-/// What an error out of the guest says about its end. A process that exited has its status
-/// already; one that was killed may come out by any way.
 fn ended(store: &Store<ProcessState>, error: wasmtime::Error, during: Phase) -> Outcome {
-    let process = store.data().task.process();
-    match (process.status(), process.signaled()) {
-        (Some(ExitStatus::Exited(code)), _) if error.is::<Unwind>() => Outcome::Exited(code),
-        (_, Some(signal)) if is_interruption(&error) => Outcome::Signaled(signal),
-        _ => Outcome::Trapped { error, during },
-    }
+    Outcome::of_error(store.data().guest.task.process(), error, during)
 }
 
 fn is_interruption(error: &wasmtime::Error) -> bool {

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
-use holm_package::program::{ProgramError, check_size};
+use holm_package::program::{self, ProgramError, check_size};
 
 use crate::digest::Digest;
 use crate::identity::StatIdentity;
-use crate::load_error::{LoadError, look_at, wat_error};
+use crate::load_error::{LoadError, form_of, wat_error};
+use crate::settings::Form;
 
 /// A program, before it is compiled.
 ///
@@ -27,6 +28,7 @@ pub struct Program {
     maximum_bytes: u64,
     content: OnceLock<Content>,
     digest: OnceLock<Digest>,
+    form: OnceLock<Form>,
 }
 
 #[derive(Debug)]
@@ -64,6 +66,7 @@ impl Program {
             maximum_bytes,
             content: OnceLock::new(),
             digest: OnceLock::new(),
+            form: OnceLock::new(),
         })
     }
 
@@ -87,6 +90,7 @@ impl Program {
             maximum_bytes,
             content: OnceLock::new(),
             digest: OnceLock::new(),
+            form: OnceLock::new(),
         };
         let content = Content::new(name, source)?;
         program.content.get_or_init(|| content);
@@ -118,26 +122,28 @@ impl Program {
         self.identity.as_ref()
     }
 
-    /// The module's bytes in the binary format, read from the file at the first call.
+    /// The bytes in the binary format, read from the file at the first call.
     ///
     /// # Errors
     ///
     /// [`LoadError`] when the file cannot be read, has changed since it was opened, or is plainly
-    /// not a WebAssembly module. That it is not malformed further on is not checked here.
+    /// neither a module nor a component. That it is not malformed further on is not checked here.
     pub fn bytes(&self) -> Result<&[u8], LoadError> {
-        let bytes = self.module_or_component()?;
-        look_at(&self.name, bytes)?;
-        Ok(bytes)
+        let content = self.content()?;
+        Ok(content.converted.as_deref().unwrap_or(&content.source))
     }
 
-    /// The same for what is only to be looked at: a component has bytes too.
+    /// What it is, from its outer structure.
     ///
     /// # Errors
     ///
-    /// As [`Program::bytes`], but for a component.
-    pub fn module_or_component(&self) -> Result<&[u8], LoadError> {
-        let content = self.content()?;
-        Ok(content.converted.as_deref().unwrap_or(&content.source))
+    /// As [`Program::bytes`].
+    pub fn form(&self) -> Result<Form, LoadError> {
+        if let Some(form) = self.form.get() {
+            return Ok(*form);
+        }
+        let form = form_of(&self.name, self.bytes()?)?;
+        Ok(*self.form.get_or_init(|| form))
     }
 
     /// The bytes as they are in the file: the text, where that is the format.
@@ -224,11 +230,8 @@ impl Content {
         } else {
             None
         };
-        match look_at(name, converted.as_deref().unwrap_or(&source)) {
-            // Not to be run, but to be inspected.
-            Ok(()) | Err(LoadError::Component { .. }) => Ok(Content { source, converted }),
-            Err(error) => Err(error),
-        }
+        program::kind(name, converted.as_deref().unwrap_or(&source))?;
+        Ok(Content { source, converted })
     }
 }
 

@@ -8,7 +8,7 @@ use wasmtime::{Config, ModuleVersionStrategy, OptLevel, RegallocAlgorithm, Strat
 use crate::cache::CacheConfig;
 
 /// Raised when the layout of cached artifacts or index records changes.
-const FORMAT_VERSION: u32 = 1;
+const FORMAT_VERSION: u32 = 2;
 
 /// How an [`crate::Engine`] works.
 #[derive(Debug, Clone)]
@@ -103,8 +103,43 @@ impl CodeKind {
     }
 }
 
+/// What a program is, as far as it decides which engine runs it. Follows from its bytes alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// A core module.
+    Module,
+    /// A component of WASI 0.2: no function of it is asynchronous.
+    Component,
+    /// A component with asynchronous functions, streams or futures, as in WASI 0.3. The
+    /// machinery for these is the youngest of Wasmtime, so that no other program is near it.
+    AsyncComponent,
+}
+
+impl Form {
+    /// All of them.
+    pub(crate) const ALL: [Form; 3] = [Form::Module, Form::Component, Form::AsyncComponent];
+
+    /// Whether its engine has the machinery of asynchronous components.
+    pub fn is_concurrent(self) -> bool {
+        self == Form::AsyncComponent
+    }
+
+    pub(crate) fn to_byte(self) -> u8 {
+        match self {
+            Form::Module => b'm',
+            Form::Component => b'c',
+            Form::AsyncComponent => b'a',
+        }
+    }
+
+    pub(crate) fn from_byte(byte: u8) -> Option<Form> {
+        Form::ALL.into_iter().find(|form| form.to_byte() == byte)
+    }
+}
+
 /// The Wasmtime settings that compile `kind`.
-pub(crate) fn compiler_config(engine: &EngineConfig, kind: CodeKind) -> Config {
+pub(crate) fn compiler_config(engine: &EngineConfig, kind: CodeKind, form: Form) -> Config {
     let mut config = Config::new();
     match kind {
         CodeKind::Winch => {
@@ -120,20 +155,20 @@ pub(crate) fn compiler_config(engine: &EngineConfig, kind: CodeKind) -> Config {
             config.cranelift_opt_level(OptLevel::Speed);
         }
     }
-    common(&mut config, engine, kind == CodeKind::Winch);
+    common(&mut config, engine, kind == CodeKind::Winch, form);
     config
 }
 
 /// The Wasmtime settings that run [`CodeKind::Quick`] and [`CodeKind::Optimised`] code. No
 /// compiler is built, which is what makes a warm start fast.
-pub(crate) fn runtime_config(engine: &EngineConfig) -> Config {
+pub(crate) fn runtime_config(engine: &EngineConfig, form: Form) -> Config {
     let mut config = Config::new();
     config.enable_compiler(false);
-    common(&mut config, engine, false);
+    common(&mut config, engine, false, form);
     config
 }
 
-fn common(config: &mut Config, engine: &EngineConfig, winch: bool) {
+fn common(config: &mut Config, engine: &EngineConfig, winch: bool, form: Form) {
     // Winch panics on these, so Wasmtime refuses to combine them.
     config.wasm_tail_call(!winch);
     config.wasm_function_references(!winch);
@@ -149,11 +184,15 @@ fn common(config: &mut Config, engine: &EngineConfig, winch: bool) {
     config.wasm_extended_const(true);
     config.wasm_wide_arithmetic(true);
 
+    config.wasm_component_model(true);
+    config.concurrency_support(form.is_concurrent());
+    config.wasm_component_model_async(form.is_concurrent());
+
     // Traps are explained from the program's own file, on demand (trap.rs).
     config.wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Disable);
     config.coredump_on_trap(engine.core_dump_on_trap);
     config.epoch_interruption(engine.interruptible);
-    // Without the `async` feature this is only checked against, never allocated.
+    // Only allocated for calls that may suspend: those of asynchronous components and servers.
     config.async_stack_size(engine.guest_stack_bytes.saturating_add(1 << 20));
     config.max_wasm_stack(engine.guest_stack_bytes);
 }

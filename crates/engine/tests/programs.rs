@@ -22,8 +22,9 @@ fn run(text: &str, choice: TierChoice) -> (CodeKind, i32) {
     let loaded = engine.load(&program(&engine, text), choice).expect("load");
     assert_eq!(loaded.origin, Origin::Cold);
     assert!(!loaded.wants_optimising, "there is no cache to keep it in");
-    let mut store = Store::new(loaded.module.engine(), ());
-    let instance = Instance::new(&mut store, &loaded.module, &[]).expect("instance");
+    let mut store = Store::new(loaded.code.engine(), ());
+    let instance =
+        Instance::new(&mut store, loaded.code.module().expect("a module"), &[]).expect("instance");
     let function = instance
         .get_typed_func::<(), i32>(&mut store, "f")
         .expect("export");
@@ -141,8 +142,6 @@ fn what_is_no_program_is_told_so() {
     let error = written(b"(module\n  (func (frobnicate)))");
     assert!(matches!(error, LoadError::Text { .. }), "{error}");
     assert!(error.to_string().contains(":2:"), "{error}");
-    let error = written(b"(component)");
-    assert!(matches!(error, LoadError::Component { .. }), "{error}");
     let error = written(b"\0asm\x01\0\0\0\x01\xff\x01");
     assert!(
         matches!(error, LoadError::File(ProgramError::Truncated { .. })),

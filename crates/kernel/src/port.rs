@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use holm_abi::{
-    AddressFamily, Errno, RecvFlags, ReceivedFrom, ShutdownFlags, SocketKind, SocketOption,
+    AddressFamily, Errno, ReceivedFrom, RecvFlags, ShutdownFlags, SocketKind, SocketOption,
 };
 
 use crate::vfs::node::{Interest, Readiness};

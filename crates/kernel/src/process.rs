@@ -57,7 +57,9 @@ pub struct Process {
 struct Life {
     status: Option<ExitStatus>,
     /// Tasks of this process, to be woken when it is killed.
-    tasks: Vec<Waker>,
+    tasks: Vec<(u64, Waker)>,
+    /// Number of the next task.
+    next_task: u64,
     /// Tasks of the parent that wait for the end.
     waiters: Vec<Waker>,
     interrupt: Option<Arc<dyn Interrupt>>,
@@ -327,7 +329,8 @@ impl Process {
         if first.is_ok() {
             let (tasks, interrupt) = {
                 let life = crate::lock(&self.life);
-                (life.tasks.clone(), life.interrupt.clone())
+                let tasks: Vec<Waker> = life.tasks.iter().map(|(_, waker)| waker.clone()).collect();
+                (tasks, life.interrupt.clone())
             };
             if let Some(interrupt) = interrupt {
                 interrupt.interrupt();
@@ -390,11 +393,29 @@ impl Process {
         }
     }
 
-    pub(crate) fn add_task(&self, waker: &Waker) {
+    pub(crate) fn add_task(&self, waker: &Waker) -> u64 {
         let mut life = crate::lock(&self.life);
-        if !life.tasks.iter().any(|known| known.will_wake(waker)) {
-            life.tasks.push(waker.clone());
+        let number = life.next_task;
+        life.next_task += 1;
+        life.tasks.push((number, waker.clone()));
+        number
+    }
+
+    pub(crate) fn set_task_waker(&self, number: u64, waker: &Waker) {
+        let mut life = crate::lock(&self.life);
+        if let Some(known) = life.tasks.iter_mut().find(|(task, _)| *task == number) {
+            known.1 = waker.clone();
         }
+    }
+
+    pub(crate) fn remove_task(&self, number: u64) {
+        // Dropped after the lock is free: a waker is a host's code.
+        let removed = {
+            let mut life = crate::lock(&self.life);
+            let at = life.tasks.iter().position(|(task, _)| *task == number);
+            at.map(|at| life.tasks.swap_remove(at))
+        };
+        drop(removed);
     }
 
     /// Takes the status of a child that has ended, or registers to be woken then.

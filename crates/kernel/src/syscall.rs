@@ -25,7 +25,7 @@ pub(crate) use path::{
     path_create_directory, path_filestat_get, path_filestat_set_times, path_link, path_open,
     path_readlink, path_remove_directory, path_rename, path_symlink, path_unlink_file,
 };
-pub(crate) use poll::poll_oneoff;
+pub(crate) use poll::{poll_oneoff, poll_ready};
 pub(crate) use process::{
     args_get, args_sizes_get, environ_get, environ_sizes_get, proc_exit, proc_id, proc_kill,
     proc_raise, proc_wait, sched_yield,

@@ -12,6 +12,7 @@ use holm_abi::{
 
 use crate::process::Process;
 use crate::trace::{AsAnswer, AsArgument, TraceEvent};
+use crate::vfs::node::{Interest, Readiness};
 
 /// Result of a system call. `Pending` means: it would block, the task's waker has been
 /// registered; make the same call again once woken, or once [`Task::deadline`] has passed.
@@ -22,6 +23,8 @@ pub type SysResult<T> = Poll<Result<T, Errno>>;
 pub struct Task {
     pub(crate) process: Arc<Process>,
     pub(crate) waker: Waker,
+    /// Its place among the tasks of the process.
+    number: u64,
     /// When the call that is blocked now began, on the process's monotonic clock.
     blocked_since: Option<u64>,
     /// The same on the system's clock, which is the trace's.
@@ -34,10 +37,11 @@ impl Task {
     /// A task of `process` that is woken through `waker`.
     #[must_use]
     pub fn new(process: Arc<Process>, waker: Waker) -> Task {
-        process.add_task(&waker);
+        let number = process.add_task(&waker);
         Task {
             process,
             waker,
+            number,
             blocked_since: None,
             traced_since: None,
             deadline: None,
@@ -48,6 +52,12 @@ impl Task {
     #[must_use]
     pub fn process(&self) -> &Arc<Process> {
         &self.process
+    }
+
+    /// Who is woken.
+    #[must_use]
+    pub fn waker(&self) -> &Waker {
+        &self.waker
     }
 
     /// Until when a blocked call waits at most, on the process's monotonic clock in
@@ -61,8 +71,24 @@ impl Task {
     pub fn set_waker(&mut self, waker: &Waker) {
         if !self.waker.will_wake(waker) {
             self.waker = waker.clone();
-            self.process.add_task(waker);
+            self.process.set_task_waker(self.number, waker);
         }
+    }
+
+    /// Whether a read or write of `fd` would not block: what [`Task::poll_oneoff`] asks for each
+    /// of its subscriptions, for personalities that wait for other things besides.
+    ///
+    /// # Errors
+    ///
+    /// `EBADF`; `ENOTCAPABLE` when the descriptor may not be waited for; what the stream says.
+    pub fn poll_ready(&mut self, fd: Fd, interest: Interest) -> SysResult<Readiness> {
+        crate::syscall::poll_ready(self, fd, interest)
+    }
+
+    /// Waits until `deadline` at most from now on, on the process's monotonic clock: for
+    /// personalities that wait for what is no system call. Ends with [`Task::abandon`].
+    pub fn wait_until(&mut self, deadline: Option<u64>) {
+        self.deadline = deadline;
     }
 
     /// Lets go of a call that would block and will not be made again, such as a second
@@ -98,6 +124,12 @@ impl Task {
         if self.blocked_since.is_none() {
             self.blocked_since = Some(self.process.clock().monotonic_ns());
         }
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.process.remove_task(self.number);
     }
 }
 

@@ -134,7 +134,7 @@ impl System {
             blocker: Arc::new(Sleeper { parker }),
             bounds: StoreBounds::default(),
         };
-        let ended = execute(&loaded.module, task, &options);
+        let ended = execute(&loaded.code.module().expect("a module"), task, &options);
         if let Some(watchdog) = watchdog {
             watchdog.returned();
         }

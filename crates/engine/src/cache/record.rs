@@ -13,9 +13,9 @@ use super::wire::{Reader, Writer};
 use super::{ArtifactKey, Cache, sweep};
 use crate::digest::Digest;
 use crate::identity::StatIdentity;
-use crate::settings::CodeKind;
+use crate::settings::{CodeKind, Form};
 
-const PURPOSE: &[u8; 8] = b"record 1";
+const PURPOSE: &[u8; 8] = b"record 2";
 const MAXIMUM_RECORD_BYTES: u64 = 4096;
 /// After this an artifact is read and checked again: disks lose bits without changing times.
 const CHECK_LASTS: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -29,6 +29,7 @@ pub(crate) struct Record {
     pub(crate) program: StatIdentity,
     pub(crate) digest: Digest,
     pub(crate) kind: CodeKind,
+    pub(crate) form: Form,
     /// The artifact's file when it was checked.
     pub(crate) artifact: StatIdentity,
     /// The program's name, as last seen.
@@ -69,6 +70,7 @@ impl Cache {
         writer.identity(&record.program);
         writer.array(&record.digest.0);
         writer.u8(record.kind.to_byte());
+        writer.u8(record.form.to_byte());
         writer.identity(&record.artifact);
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         writer.u64(now.map_or(0, |since| since.as_secs()));
@@ -125,6 +127,7 @@ impl Cache {
             program: reader.identity()?,
             digest: Digest(reader.array()?),
             kind: CodeKind::from_byte(reader.u8()?)?,
+            form: Form::from_byte(reader.u8()?)?,
             artifact: reader.identity()?,
             name: String::new(),
         };

@@ -15,8 +15,10 @@ fn text(number: u32) -> String {
 }
 
 fn call(loaded: &Loaded) -> i32 {
-    let mut store = wasmtime::Store::new(loaded.module.engine(), ());
-    let instance = wasmtime::Instance::new(&mut store, &loaded.module, &[]).expect("instance");
+    let mut store = wasmtime::Store::new(loaded.code.engine(), ());
+    let instance =
+        wasmtime::Instance::new(&mut store, loaded.code.module().expect("a module"), &[])
+            .expect("instance");
     let function = instance
         .get_typed_func::<(), i32>(&mut store, "f")
         .expect("export");

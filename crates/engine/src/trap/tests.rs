@@ -14,8 +14,9 @@ fn engine() -> Engine {
 }
 
 fn trap(loaded: &Loaded, export: &str, arguments: &[Val]) -> (wasmtime::Error, Store<()>) {
-    let mut store = Store::new(loaded.module.engine(), ());
-    let instance = Instance::new(&mut store, &loaded.module, &[]).expect("instance");
+    let mut store = Store::new(loaded.code.engine(), ());
+    let instance =
+        Instance::new(&mut store, loaded.code.module().expect("a module"), &[]).expect("instance");
     let function = instance.get_func(&mut store, export).expect("export");
     let mut results = vec![Val::I32(0); function.ty(&store).results().len()];
     let error = function
@@ -123,9 +124,10 @@ fn an_interruption_stops_a_tight_loop() {
             .program_from_bytes("test", text.to_vec())
             .expect("program");
         let loaded = engine.load(&program, choice).expect("load");
-        let mut store = Store::new(loaded.module.engine(), ());
+        let mut store = Store::new(loaded.code.engine(), ());
         store.set_epoch_deadline(1);
-        let instance = Instance::new(&mut store, &loaded.module, &[]).expect("instance");
+        let instance = Instance::new(&mut store, loaded.code.module().expect("a module"), &[])
+            .expect("instance");
         let function = instance
             .get_typed_func::<(), ()>(&mut store, "f")
             .expect("export");

@@ -6,7 +6,7 @@ use holm_abi::{ClockId, EVENTS_MAX, Errno, Event, EventKind, Fd, Rights, Subscri
 
 use super::{count, done};
 use crate::task::{SysResult, Task};
-use crate::vfs::node::{Interest, Result};
+use crate::vfs::node::{Interest, Readiness, Result};
 
 pub(crate) fn poll_oneoff(
     task: &mut Task,
@@ -90,22 +90,22 @@ fn due_at(task: &Task, clock: ClockId, timeout_ns: u64, absolute: bool, now: u64
     }
 }
 
+/// Whether one descriptor is ready.
+pub(crate) fn poll_ready(task: &Task, fd: Fd, interest: Interest) -> SysResult<Readiness> {
+    let entry = task.entry(fd)?;
+    let directory = entry.open.place().is_ok();
+    if !directory && !entry.rights.contains(Rights::POLL_FD_READWRITE) {
+        return done(Err(Errno::NotCapable));
+    }
+    entry.open.readiness(interest, &task.waker)
+}
+
 fn ready(task: &Task, user_data: u64, fd: Fd, interest: Interest) -> Option<Event> {
-    let (kind, right) = match interest {
-        Interest::Read => (EventKind::Read, Rights::POLL_FD_READWRITE),
-        Interest::Write => (EventKind::Write, Rights::POLL_FD_READWRITE),
+    let kind = match interest {
+        Interest::Read => EventKind::Read,
+        Interest::Write => EventKind::Write,
     };
-    let readiness = task
-        .entry(fd)
-        .and_then(|entry| {
-            let directory = entry.open.place().is_ok();
-            if !directory && !entry.rights.contains(right) {
-                return Err(Errno::NotCapable);
-            }
-            Ok(entry.open.readiness(interest, &task.waker))
-        })
-        .unwrap_or_else(|errno| Poll::Ready(Err(errno)));
-    match readiness {
+    match poll_ready(task, fd, interest) {
         Poll::Pending => None,
         Poll::Ready(Ok(ready)) => Some(Event {
             user_data,

@@ -1,0 +1,110 @@
+//! Bindings made from the WIT in `wit/`: types and traits, one module for each interface.
+
+/// WASI 0.2. Its functions answer at once, but for those in [`waiting`] and [`suspending`].
+pub mod p2 {
+    #![expect(
+        missing_docs,
+        clippy::all,
+        reason = "made from WIT, whose text documents it"
+    )]
+    wasmtime::component::bindgen!({
+        path: "../../wit/0.2",
+        world: "holm:host/imports",
+        imports: { default: trappable },
+        trappable_error_type: {
+            "wasi:io/streams.stream-error" => crate::StreamFailure,
+            "wasi:filesystem/types.error-code" => crate::Failure,
+            "wasi:sockets/network.error-code" => crate::Failure,
+        },
+        with: {
+            "wasi:io/error.error": crate::IoError,
+            "wasi:io/poll.pollable": crate::Pollable,
+            "wasi:io/streams.input-stream": crate::InputStream,
+            "wasi:io/streams.output-stream": crate::OutputStream,
+            "wasi:filesystem/types.descriptor": crate::Descriptor,
+            "wasi:filesystem/types.directory-entry-stream": crate::p2::filesystem::Entries,
+            "wasi:cli/terminal-input.terminal-input": crate::p2::cli::Terminal,
+            "wasi:cli/terminal-output.terminal-output": crate::p2::cli::Terminal,
+        },
+    });
+}
+
+/// `wasi:io` of 0.2 for a guest whose thread waits.
+pub mod waiting {
+    #![expect(
+        missing_docs,
+        clippy::all,
+        reason = "made from WIT, whose text documents it"
+    )]
+    wasmtime::component::bindgen!({
+        path: "../../wit/0.2",
+        world: "holm:host/waiting",
+        imports: { default: trappable },
+        trappable_error_type: {
+            "wasi:io/streams.stream-error" => crate::StreamFailure,
+        },
+        with: {
+            "wasi:io/error": crate::bindings::p2::wasi::io::error,
+            "wasi:io/poll.pollable": crate::Pollable,
+            "wasi:io/streams.input-stream": crate::InputStream,
+            "wasi:io/streams.output-stream": crate::OutputStream,
+        },
+    });
+}
+
+/// The same for a guest that is suspended, so that its thread can run another.
+pub mod suspending {
+    #![expect(
+        missing_docs,
+        clippy::all,
+        reason = "made from WIT, whose text documents it"
+    )]
+    wasmtime::component::bindgen!({
+        path: "../../wit/0.2",
+        world: "holm:host/waiting",
+        imports: {
+            "wasi:io/poll.[method]pollable.block": async | trappable,
+            "wasi:io/poll.poll": async | trappable,
+            "wasi:io/streams.[method]input-stream.blocking-read": async | trappable,
+            "wasi:io/streams.[method]input-stream.blocking-skip": async | trappable,
+            "wasi:io/streams.[method]output-stream.blocking-write-and-flush": async | trappable,
+            "wasi:io/streams.[method]output-stream.blocking-flush": async | trappable,
+            "wasi:io/streams.[method]output-stream.blocking-write-zeroes-and-flush": async | trappable,
+            "wasi:io/streams.[method]output-stream.blocking-splice": async | trappable,
+            default: trappable,
+        },
+        trappable_error_type: {
+            "wasi:io/streams.stream-error" => crate::StreamFailure,
+        },
+        with: {
+            "wasi:io/error": crate::bindings::p2::wasi::io::error,
+            "wasi:io/poll.pollable": crate::Pollable,
+            "wasi:io/streams.input-stream": crate::InputStream,
+            "wasi:io/streams.output-stream": crate::OutputStream,
+        },
+    });
+}
+
+/// What components of 0.2 export.
+pub mod exports {
+    #![expect(
+        missing_docs,
+        clippy::all,
+        reason = "made from WIT, whose text documents it"
+    )]
+    /// `wasi:cli/run`.
+    pub mod command {
+        wasmtime::component::bindgen!({
+            path: "../../wit/0.2",
+            world: "holm:host/command",
+        });
+    }
+    /// The same for a guest that is suspended when it waits.
+    pub mod suspending_command {
+        wasmtime::component::bindgen!({
+            path: "../../wit/0.2",
+            world: "holm:host/command",
+            exports: { default: async },
+        });
+    }
+}

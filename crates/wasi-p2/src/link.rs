@@ -1,0 +1,122 @@
+//! Linking: what of its imports a component is given, and what nobody provides.
+
+use wasmtime::component::{Component, HasSelf, Linker, types::ComponentItem};
+
+use crate::State;
+use crate::bindings::p2::wasi;
+use crate::p2::io;
+
+/// Why a component cannot be linked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LinkError {
+    /// It wants an interface that nobody provides.
+    #[error("the component imports `{name}`, which nobody provides{nearest}{}", match others {
+        0 => String::new(),
+        1 => " (nor one other of its imports)".to_owned(),
+        others => format!(" (nor {others} other of its imports)"),
+    })]
+    Unknown {
+        /// The import.
+        name: String,
+        /// What to make of it: the nearest one that exists.
+        nearest: String,
+        /// How many other imports are unknown.
+        others: usize,
+    },
+    /// An interface exists in another shape.
+    #[error("the component does not fit what it imports: {0:#}")]
+    Mismatch(wasmtime::Error),
+}
+
+/// How functions that wait do so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// The guest's thread sleeps.
+    Thread,
+    /// The guest is suspended, and its thread can run another.
+    Suspended,
+}
+
+/// Adds an interface to a linker.
+type Add = fn(&mut Linker<State>, Waiting) -> wasmtime::Result<()>;
+
+macro_rules! interfaces {
+    ($($name:literal => $add:expr;)*) => {
+        /// Every interface of 0.2, without its version, and how it is added.
+        const P2: &[(&str, Add)] = &[$(($name, $add)),*];
+    };
+}
+
+interfaces! {
+    "wasi:io/error" => |linker, _| wasi::io::error::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:io/poll" => |linker, waiting| io::link_poll(linker, waiting == Waiting::Suspended);
+    "wasi:io/streams" => |linker, waiting| io::link_streams(linker, waiting == Waiting::Suspended);
+    "wasi:clocks/monotonic-clock" => |linker, _| wasi::clocks::monotonic_clock::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:clocks/wall-clock" => |linker, _| wasi::clocks::wall_clock::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:random/random" => |linker, _| wasi::random::random::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:random/insecure" => |linker, _| wasi::random::insecure::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:random/insecure-seed" => |linker, _| wasi::random::insecure_seed::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:filesystem/types" => |linker, _| wasi::filesystem::types::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:filesystem/preopens" => |linker, _| wasi::filesystem::preopens::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:cli/environment" => |linker, _| wasi::cli::environment::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:cli/exit" => |linker, _| wasi::cli::exit::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:cli/stdin" => |linker, _| wasi::cli::stdin::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:cli/stdout" => |linker, _| wasi::cli::stdout::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:cli/stderr" => |linker, _| wasi::cli::stderr::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:cli/terminal-input" => |linker, _| wasi::cli::terminal_input::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:cli/terminal-output" => |linker, _| wasi::cli::terminal_output::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:cli/terminal-stdin" => |linker, _| wasi::cli::terminal_stdin::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:cli/terminal-stdout" => |linker, _| wasi::cli::terminal_stdout::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:cli/terminal-stderr" => |linker, _| wasi::cli::terminal_stderr::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+}
+
+/// Gives `linker` what `component` imports of WASI. Imports that the linker has already are
+/// left alone: an embedder may have provided them.
+///
+/// # Errors
+///
+/// [`LinkError`] that names the first import which nobody provides.
+pub fn link(
+    linker: &mut Linker<State>,
+    component: &Component,
+    waiting: Waiting,
+    provided: &[&str],
+) -> Result<(), LinkError> {
+    let engine = component.engine();
+    let kind = component.component_type();
+    let mut unknown = Vec::new();
+    for (name, item) in kind.imports(engine) {
+        if provided.contains(&name) {
+            continue;
+        }
+        // A type alone needs no provider.
+        if matches!(item.ty, ComponentItem::Type(_)) {
+            continue;
+        }
+        match find(name) {
+            Some(add) => add(linker, waiting).map_err(LinkError::Mismatch)?,
+            None => unknown.push(name.to_owned()),
+        }
+    }
+    match unknown.first() {
+        None => Ok(()),
+        Some(name) => Err(LinkError::Unknown {
+            nearest: nearest(name),
+            name: name.clone(),
+            others: unknown.len() - 1,
+        }),
+    }
+}
+
+fn find(name: &str) -> Option<Add> {
+    let (interface, version) = name.rsplit_once('@')?;
+    let table = if version.starts_with("0.2.") { P2 } else { &[] };
+    let found = table.iter().find(|(known, _)| *known == interface)?;
+    Some(found.1)
+}
+
+fn nearest(name: &str) -> String {
+    let _ = name;
+    String::new()
+}

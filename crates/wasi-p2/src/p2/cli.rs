@@ -1,0 +1,146 @@
+//! `wasi:cli`: arguments, environment, standard streams, terminals, exit.
+
+use holm_abi::{Fd, FileType};
+use wasmtime::component::Resource;
+
+use crate::bindings::p2::wasi::cli::{
+    environment, exit, stderr, stdin, stdout, terminal_input, terminal_output, terminal_stderr,
+    terminal_stdin, terminal_stdout,
+};
+use crate::{InputStream, OutputStream, State, ViewId};
+
+/// `terminal-input` and `terminal-output`: nothing can be asked of one yet.
+#[derive(Debug)]
+pub struct Terminal;
+
+impl State {
+    /// Environment variables of a view.
+    pub(crate) fn environment(&self, view: ViewId) -> Vec<(String, String)> {
+        self.process(view).environment().to_vec()
+    }
+
+    /// Arguments of a view, the program's name first.
+    pub(crate) fn arguments(&self, view: ViewId) -> Vec<String> {
+        self.process(view).arguments().to_vec()
+    }
+
+    /// Standard input of a view; a closed one is at its end.
+    pub(crate) fn standard_input(
+        &mut self,
+        view: ViewId,
+    ) -> wasmtime::Result<Resource<InputStream>> {
+        let owned = self.lend(view, Fd::STDIN);
+        Ok(self.table.push(InputStream::Stream(owned))?)
+    }
+
+    /// Standard output or error of a view.
+    pub(crate) fn standard_output(
+        &mut self,
+        view: ViewId,
+        fd: Fd,
+    ) -> wasmtime::Result<Resource<OutputStream>> {
+        let owned = self.lend(view, fd);
+        Ok(self.table.push(OutputStream::stream(owned))?)
+    }
+
+    /// The terminal behind a standard stream of a view, when there is one.
+    pub(crate) fn terminal(
+        &mut self,
+        view: ViewId,
+        fd: Fd,
+    ) -> wasmtime::Result<Option<Resource<Terminal>>> {
+        let stat = self.call(view, |task| task.fd_fdstat_get(fd))?;
+        let is_terminal = stat.is_ok_and(|stat| {
+            stat.file_type == FileType::CharacterDevice
+                && !stat.rights.contains(holm_abi::Rights::FD_SEEK)
+        });
+        if !is_terminal {
+            return Ok(None);
+        }
+        Ok(Some(self.table.push(Terminal)?))
+    }
+
+    /// Ends the program.
+    pub(crate) fn exit(&mut self, code: u32) -> wasmtime::Error {
+        let _ = self.guest.task.proc_exit(code);
+        self.guest.unwind()
+    }
+}
+
+impl environment::Host for State {
+    fn get_environment(&mut self) -> wasmtime::Result<Vec<(String, String)>> {
+        Ok(self.environment(ViewId::PROGRAM))
+    }
+
+    fn get_arguments(&mut self) -> wasmtime::Result<Vec<String>> {
+        Ok(self.arguments(ViewId::PROGRAM))
+    }
+
+    fn initial_cwd(&mut self) -> wasmtime::Result<Option<String>> {
+        Ok(None)
+    }
+}
+
+impl exit::Host for State {
+    fn exit(&mut self, status: Result<(), ()>) -> wasmtime::Result<()> {
+        Err(State::exit(self, u32::from(status.is_err())))
+    }
+
+    fn exit_with_code(&mut self, code: u8) -> wasmtime::Result<()> {
+        Err(State::exit(self, u32::from(code)))
+    }
+}
+
+impl stdin::Host for State {
+    fn get_stdin(&mut self) -> wasmtime::Result<Resource<InputStream>> {
+        self.standard_input(ViewId::PROGRAM)
+    }
+}
+
+impl stdout::Host for State {
+    fn get_stdout(&mut self) -> wasmtime::Result<Resource<OutputStream>> {
+        self.standard_output(ViewId::PROGRAM, Fd::STDOUT)
+    }
+}
+
+impl stderr::Host for State {
+    fn get_stderr(&mut self) -> wasmtime::Result<Resource<OutputStream>> {
+        self.standard_output(ViewId::PROGRAM, Fd::STDERR)
+    }
+}
+
+impl terminal_input::Host for State {}
+
+impl terminal_input::HostTerminalInput for State {
+    fn drop(&mut self, terminal: Resource<Terminal>) -> wasmtime::Result<()> {
+        self.table.delete(terminal)?;
+        Ok(())
+    }
+}
+
+impl terminal_output::Host for State {}
+
+impl terminal_output::HostTerminalOutput for State {
+    fn drop(&mut self, terminal: Resource<Terminal>) -> wasmtime::Result<()> {
+        self.table.delete(terminal)?;
+        Ok(())
+    }
+}
+
+impl terminal_stdin::Host for State {
+    fn get_terminal_stdin(&mut self) -> wasmtime::Result<Option<Resource<Terminal>>> {
+        self.terminal(ViewId::PROGRAM, Fd::STDIN)
+    }
+}
+
+impl terminal_stdout::Host for State {
+    fn get_terminal_stdout(&mut self) -> wasmtime::Result<Option<Resource<Terminal>>> {
+        self.terminal(ViewId::PROGRAM, Fd::STDOUT)
+    }
+}
+
+impl terminal_stderr::Host for State {
+    fn get_terminal_stderr(&mut self) -> wasmtime::Result<Option<Resource<Terminal>>> {
+        self.terminal(ViewId::PROGRAM, Fd::STDERR)
+    }
+}

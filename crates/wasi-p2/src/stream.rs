@@ -1,0 +1,305 @@
+//! Streams: bytes that go in and out of a component, over descriptors and over other things.
+
+use std::fmt::{self, Debug};
+use std::io::IoSlice;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use holm_abi::Errno;
+use wasmtime::component::Resource;
+
+use crate::{Failure, Owned, State, StreamFailure};
+
+/// Most bytes that one read answers, and one write takes: a compromise between the calls that
+/// a large transfer needs and what a guest can make the host hold.
+pub(crate) const PIECE: usize = 1 << 20;
+/// Most bytes that an output stream lets a guest write before it waits.
+const BUDGET: u64 = 1 << 20;
+
+/// Bytes from something that is no descriptor, such as the body of a response.
+pub trait InputSource: Debug + Send {
+    /// Reads at most `max` bytes; [`StreamFailure::Closed`] is the end.
+    fn poll_read(
+        &mut self,
+        max: usize,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Bytes, StreamFailure>>;
+    /// Whether a read would not wait.
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<()>;
+}
+
+/// Where bytes go that is no descriptor, such as the body of a request.
+pub trait OutputSink: Debug + Send {
+    /// How many bytes may be written now; registers the waker when none.
+    fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<Result<u64, StreamFailure>>;
+    /// Writes bytes, no more than there was room for.
+    fn write(&mut self, bytes: Bytes) -> Result<(), StreamFailure>;
+    /// Waits until what was written has been taken.
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), StreamFailure>>;
+    /// Whether there is room, or the sink has failed.
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.poll_room(context).map(|_| ())
+    }
+}
+
+/// `wasi:io/streams.input-stream`.
+#[derive(Debug)]
+pub enum InputStream {
+    /// A file from an offset on.
+    File {
+        /// The file.
+        owned: Owned,
+        /// Where the next read begins.
+        offset: u64,
+    },
+    /// A pipe, a terminal, a socket.
+    Stream(Owned),
+    /// Something else.
+    Source(Box<dyn InputSource>),
+}
+
+/// `wasi:io/streams.output-stream`.
+#[derive(Debug)]
+pub enum OutputStream {
+    /// A file from an offset on.
+    File {
+        /// The file.
+        owned: Owned,
+        /// Where the next write begins.
+        offset: u64,
+    },
+    /// The end of a file, wherever it is then.
+    Append(Owned),
+    /// A pipe, a terminal, a socket.
+    Stream {
+        /// The descriptor.
+        owned: Owned,
+        /// Bytes that were taken from the guest and that the stream did not take yet: never
+        /// more than one write's.
+        pending: Vec<u8>,
+    },
+    /// Something else.
+    Sink(Box<dyn OutputSink>),
+}
+
+impl OutputStream {
+    /// A stream over a descriptor without offsets.
+    #[must_use]
+    pub fn stream(owned: Owned) -> OutputStream {
+        OutputStream::Stream {
+            owned,
+            pending: Vec::new(),
+        }
+    }
+}
+
+/// `wasi:io/error.error`.
+#[derive(Debug)]
+pub enum IoError {
+    /// What the kernel answered.
+    Errno(Errno),
+    /// An error of HTTP: its code, and the words for it.
+    Http(
+        Box<crate::bindings::p2::wasi::http::types::ErrorCode>,
+        String,
+    ),
+}
+
+impl fmt::Display for IoError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            IoError::Errno(errno) => write!(f, "{errno}"),
+            IoError::Http(_, text) => f.write_str(text),
+        }
+    }
+}
+
+impl State {
+    /// Reads from a stream; `Pending` when there is nothing yet.
+    pub(crate) fn poll_read(
+        &mut self,
+        stream: u32,
+        length: u64,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Bytes, StreamFailure>> {
+        let handle = Resource::<InputStream>::new_borrow(stream);
+        let length = usize::try_from(length).unwrap_or(PIECE).min(PIECE);
+        let (owned, at) = match self.table.get_mut(&handle)? {
+            InputStream::Source(source) => return source.poll_read(length, context),
+            InputStream::File { owned, offset } => (owned.clone(), Some(*offset)),
+            InputStream::Stream(owned) => (owned.clone(), None),
+        };
+        let mut buffer = vec![0; length];
+        let answer = self.poll_call(owned.view(), context, |task| match at {
+            Some(offset) => task.fd_pread(owned.fd(), &mut buffer, offset),
+            None => task.fd_read(owned.fd(), &mut buffer),
+        });
+        let Poll::Ready(read) = answer else {
+            return Poll::Pending;
+        };
+        let read = read? as usize;
+        if read == 0 && length > 0 {
+            return Poll::Ready(Err(StreamFailure::Closed));
+        }
+        if let InputStream::File { offset, .. } = self.table.get_mut(&handle)? {
+            *offset += read as u64;
+        }
+        buffer.truncate(read);
+        Poll::Ready(Ok(buffer.into()))
+    }
+
+    /// How many bytes may be written now: 0 when the guest has to wait.
+    pub(crate) fn check_write(
+        &mut self,
+        stream: u32,
+        context: &mut Context<'_>,
+    ) -> Result<u64, StreamFailure> {
+        let handle = Resource::<OutputStream>::new_borrow(stream);
+        match self.table.get_mut(&handle)? {
+            OutputStream::File { .. } | OutputStream::Append(_) => return Ok(BUDGET),
+            OutputStream::Sink(sink) => {
+                return match sink.poll_room(context) {
+                    Poll::Ready(room) => room,
+                    Poll::Pending => Ok(0),
+                };
+            }
+            OutputStream::Stream { .. } => {}
+        }
+        match self.poll_output_room(stream, context)? {
+            Poll::Ready(room) => room,
+            Poll::Pending => Ok(0),
+        }
+    }
+
+    fn poll_output_room(
+        &mut self,
+        stream: u32,
+        context: &mut Context<'_>,
+    ) -> wasmtime::Result<Poll<Result<u64, StreamFailure>>> {
+        if let flushed @ (Poll::Pending | Poll::Ready(Err(_))) = self.poll_flush(stream, context)? {
+            return Ok(flushed.map(|result| result.map(|()| 0)));
+        }
+        let handle = Resource::<OutputStream>::new_borrow(stream);
+        let OutputStream::Stream { owned, .. } = self.table.get(&handle)? else {
+            return Ok(Poll::Ready(Ok(BUDGET)));
+        };
+        let owned = owned.clone();
+        let ready = self.poll_descriptor(&owned, holm_kernel::vfs::Interest::Write, context);
+        Ok(ready.map(|()| Ok(BUDGET)))
+    }
+
+    /// Writes bytes that there is room for: what a descriptor does not take at once is kept.
+    pub(crate) fn write(&mut self, stream: u32, bytes: &[u8]) -> Result<(), StreamFailure> {
+        let handle = Resource::<OutputStream>::new_borrow(stream);
+        match self.table.get_mut(&handle)? {
+            OutputStream::Sink(sink) => sink.write(Bytes::copy_from_slice(bytes)),
+            OutputStream::File { owned, offset } => {
+                let (owned, mut at) = (owned.clone(), *offset);
+                let mut rest = bytes;
+                while !rest.is_empty() {
+                    let written = self.call(owned.view(), |task| {
+                        task.fd_pwrite(owned.fd(), &[IoSlice::new(rest)], at)
+                    })?? as usize;
+                    at += written as u64;
+                    rest = rest.get(written..).unwrap_or_default();
+                    if let OutputStream::File { offset, .. } = self.table.get_mut(&handle)? {
+                        *offset = at;
+                    }
+                }
+                Ok(())
+            }
+            OutputStream::Append(owned) => {
+                let owned = owned.clone();
+                let mut rest = bytes;
+                while !rest.is_empty() {
+                    let written = self.call(owned.view(), |task| {
+                        task.fd_write(owned.fd(), &[IoSlice::new(rest)])
+                    })?? as usize;
+                    rest = rest.get(written..).unwrap_or_default();
+                }
+                Ok(())
+            }
+            OutputStream::Stream { owned, pending } => {
+                if !pending.is_empty() {
+                    // The guest writes without asking whether there is room: bounded all the
+                    // same.
+                    if pending.len() + bytes.len() > 2 * PIECE {
+                        let text = "write: more than check-write allowed";
+                        return Err(wasmtime::Error::msg(text).into());
+                    }
+                    pending.extend_from_slice(bytes);
+                    return Ok(());
+                }
+                let owned = owned.clone();
+                let task = self.task(owned.view());
+                let mut rest = bytes;
+                while !rest.is_empty() {
+                    match task.fd_write(owned.fd(), &[IoSlice::new(rest)]) {
+                        Poll::Ready(Ok(written)) => {
+                            rest = rest.get(written as usize..).unwrap_or_default();
+                        }
+                        Poll::Ready(Err(errno)) => return Err(errno.into()),
+                        Poll::Pending => {
+                            task.abandon();
+                            break;
+                        }
+                    }
+                }
+                if !rest.is_empty()
+                    && let OutputStream::Stream { pending, .. } = self.table.get_mut(&handle)?
+                {
+                    pending.extend_from_slice(rest);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Moves what was written on; ready when nothing is left.
+    pub(crate) fn poll_flush(
+        &mut self,
+        stream: u32,
+        context: &mut Context<'_>,
+    ) -> wasmtime::Result<Poll<Result<(), StreamFailure>>> {
+        let handle = Resource::<OutputStream>::new_borrow(stream);
+        let (owned, rest) = match self.table.get_mut(&handle)? {
+            OutputStream::File { .. } | OutputStream::Append(_) => {
+                return Ok(Poll::Ready(Ok(())));
+            }
+            OutputStream::Sink(sink) => return Ok(sink.poll_flush(context)),
+            OutputStream::Stream { pending, .. } if pending.is_empty() => {
+                return Ok(Poll::Ready(Ok(())));
+            }
+            OutputStream::Stream { owned, pending } => (owned.clone(), std::mem::take(pending)),
+        };
+        let mut done = 0;
+        let answer = loop {
+            if done == rest.len() {
+                break Poll::Ready(Ok(()));
+            }
+            let written = self.poll_call(owned.view(), context, |task| {
+                task.fd_write(owned.fd(), &[IoSlice::new(&rest[done..])])
+            });
+            match written {
+                Poll::Ready(Ok(written)) => done += written as usize,
+                Poll::Ready(Err(errno)) => break Poll::Ready(Err(errno.into())),
+                Poll::Pending => break Poll::Pending,
+            }
+        };
+        if answer.is_pending()
+            && let OutputStream::Stream { pending, .. } = self.table.get_mut(&handle)?
+        {
+            pending.extend_from_slice(rest.get(done..).unwrap_or_default());
+        }
+        Ok(answer)
+    }
+}
+
+impl From<Failure> for StreamFailure {
+    fn from(failure: Failure) -> StreamFailure {
+        match failure {
+            Failure::Errno(errno) => errno.into(),
+            Failure::Trap(error) => StreamFailure::Trap(error),
+        }
+    }
+}
