@@ -18,7 +18,8 @@ use crate::workspace::Workspace;
 
 const USAGE: &str = "usage: cargo xtask guests [--only LANGUAGE|NAME]... [--install] [--skip-missing] [--programs]
 
-  --only          build only the guests of a language (rust, rust-p2, c, cpp, go, wat), or of a name
+  --only          build only the guests of a language (rust, rust-p2,
+                  component-rust, c, cpp, go, wat), or of a name
   --install       on Debian, as root: install what is missing with apt-get
   --skip-missing  leave out the languages whose tools are missing, instead of failing
   --programs      download CPython and clang for wasm (npm, 40 MB) into target/programs, and build nothing";
@@ -56,9 +57,10 @@ type Builder = fn(&Places) -> Result<Tally>;
 /// Whether a language's tools are there.
 type Probe = fn() -> Option<Missing>;
 
-const LANGUAGES: [(&str, Probe, Builder); 6] = [
+const LANGUAGES: [(&str, Probe, Builder); 7] = [
     ("rust", || None, rust::build),
     ("rust-p2", || None, rust::build_portable),
+    ("component-rust", || None, rust::build_components),
     ("c", clang::missing_c, clang::build_c),
     ("cpp", clang::missing_cpp, clang::build_cpp),
     ("go", go::missing, go::build),

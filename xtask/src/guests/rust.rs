@@ -1,6 +1,7 @@
 //! Guests in Rust: cargo workspaces of their own, built by cargo, copied when they changed.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
@@ -51,6 +52,26 @@ pub(super) fn build_portable(places: &Places) -> Result<Tally> {
     }
     compile(places, "rust", COMPONENT_TARGET, &selection)?;
     copy(places, "rust-p2", COMPONENT_TARGET, &wanted)
+}
+
+/// Builds the components that use the interfaces of WASI 0.2 and 0.3 themselves.
+pub(super) fn build_components(places: &Places) -> Result<Tally> {
+    let folder = places.source.join("component-rust");
+    let mut names = stems(&folder.join("src/bin"))?;
+    names.extend(stems(&folder.join("examples"))?);
+    let newer = stems(&folder.join("p3/examples"))?;
+    names.extend(newer.iter().map(|name| format!("p3_{name}")));
+    let wanted = wanted(places, "component-rust", &names);
+    if wanted.is_empty() {
+        return Ok(Tally::default());
+    }
+    let selection = ["--workspace", "--locked", "--bins", "--examples"];
+    compile(places, "component-rust", COMPONENT_TARGET, &selection)?;
+    copy(places, "component-rust", COMPONENT_TARGET, &wanted)
+}
+
+fn stems(folder: &Path) -> Result<Vec<String>> {
+    Ok(files(folder, "rs")?.iter().map(|path| stem(path)).collect())
 }
 
 fn wanted<'names>(
@@ -105,18 +126,15 @@ fn copy(places: &Places, language: &str, target: &str, names: &[&str]) -> Result
 /// A guest is `src/bin/NAME.rs`, `src/bin/NAME/main.rs` or `examples/NAME_unsafe.rs`.
 fn names(places: &Places) -> Result<Vec<String>> {
     let folder = places.source.join("rust");
-    let mut names: Vec<String> = files(&folder.join("src/bin"), "rs")?
-        .iter()
-        .map(|path| stem(path))
-        .collect();
+    let mut names = stems(&folder.join("src/bin"))?;
     for entry in fs::read_dir(folder.join("src/bin"))? {
         let path = entry?.path();
         if path.join("main.rs").is_file() {
             names.push(stem(&path));
         }
     }
-    for path in files(&folder.join("examples"), "rs")? {
-        names.push(stem(&path).trim_end_matches("_unsafe").to_owned());
+    for name in stems(&folder.join("examples"))? {
+        names.push(name.trim_end_matches("_unsafe").to_owned());
     }
     names.sort();
     Ok(names)
