@@ -46,6 +46,7 @@ mod socket;
 mod stdio;
 mod usage;
 mod usage_unsafe;
+mod wakers;
 
 pub use clock::NativeClock;
 pub use directory::HostDirectory;
@@ -58,6 +59,6 @@ pub use holm_kernel::escape::EscapeFilter;
 pub use interrupt::Interrupts;
 pub use listener::HostListener;
 pub use parker::Parker;
-pub use reactor::{Reactor, reactor};
+pub use reactor::{Alarm, Reactor, drive, reactor};
 pub use stdio::{Escapes, stderr, stdin, stdout};
 pub use usage::Usage;

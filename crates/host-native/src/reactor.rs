@@ -1,12 +1,12 @@
-//! The reactor: wakes tasks when descriptors of the host become ready.
+//! The reactor: wakes tasks when descriptors of the host become ready, and at a time.
 //!
-//! It has no thread. A thread that must wait calls [`Reactor::wait`]; the first such thread
-//! leads: it sleeps in one `poll` over every registered descriptor and wakes whom it
-//! concerns. The others sleep on their own [`Parker`]; when the leader leaves, it nudges one
-//! of them, which then leads.
+//! It has no thread of its own unless [`drive`] starts one. A thread that must wait calls
+//! [`Reactor::wait`]; the first such thread leads: it sleeps in one system call over every
+//! registered descriptor and wakes whom it concerns. The others sleep on their own [`Parker`];
+//! when the leader leaves, it nudges one of them, which then leads.
 //!
 //! ```text
-//! Reactor::state (Mutex)          leader?, followers, registrations
+//! Reactor::state (Mutex)          leader?, followers, registrations, alarms
 //!   └─ Parker::gate (Mutex)       only while a follower is nudged
 //! Parker::notifier (Mutex)        never together with the two above
 //! ```
@@ -14,9 +14,14 @@
 //! **Invariant:** while anybody sleeps here, somebody leads or has been nudged to. Whoever
 //! leaves [`Reactor::wait`] and finds no leader nudges a follower.
 //!
-//! `poll` rather than `epoll`: it needs no descriptor and no system call to set up, it takes
-//! a deadline in nanoseconds, it takes regular files, and a program waits for a handful of
-//! descriptors. The list is rebuilt for each `poll`, which costs about 10 ns a descriptor.
+//! **Invariant:** a waker that was registered is woken once or dropped once, and neither
+//! while a lock is held.
+//!
+//! A program waits for a handful of descriptors, and for those the call is `poll`: it needs no
+//! descriptor and no system call to set up, takes a deadline in nanoseconds, and takes regular
+//! files. The list is rebuilt for each `poll`, about 10 ns a descriptor. Registrations that
+//! stay in a long list, and all of them once a thread drives, go to an `epoll` instance
+//! (`registry`), so that hundreds that are quiet cost nothing.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -27,13 +32,28 @@ use std::os::fd::{AsFd, AsRawFd};
 use holm_kernel::vfs::Interest;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+pub use self::alarm::Alarm;
+use self::alarm::Alarms;
+pub use self::drive::drive;
+use self::registry::{Left, Registry};
+use self::set::{Events, Set};
 use crate::clock::{monotonic_ns, to_timespec};
-use crate::descriptor::{Descriptor, events};
+use crate::descriptor::Descriptor;
 use crate::notifier::Notifier;
 use crate::parker::Parker;
+use crate::wakers::wake_all;
+
+mod alarm;
+mod drive;
+mod registry;
+mod set;
 
 /// How long a leader sleeps at most when the host has no descriptor left for a notifier.
 const WITHOUT_NOTIFIER_NS: u64 = 5_000_000;
+/// `epoll` counts in milliseconds (before Linux 5.11): shorter waits, and the rests of longer
+/// ones, go through `poll`.
+const MILLISECOND_NS: u64 = 1_000_000;
+const COARSE_NS: u64 = 10 * MILLISECOND_NS;
 
 static PROCESS: Reactor = Reactor::new();
 
@@ -51,30 +71,18 @@ pub struct Reactor {
     /// Made when somebody leads for the first time, or signals are to be caught.
     notifier: OnceLock<Arc<Notifier>>,
     interrupts: AtomicU32,
+    /// Set once a thread leads for ever.
+    driven: OnceLock<()>,
 }
 
 #[derive(Debug)]
 struct State {
     led: bool,
     followers: Vec<Arc<Parker>>,
-    registrations: Vec<Registration>,
+    registry: Registry,
+    alarms: Alarms,
     /// Interrupts that the followers have been told of.
     announced: u32,
-}
-
-/// Tasks to wake, once, when a descriptor is ready.
-#[derive(Debug)]
-struct Registration {
-    descriptor: Descriptor,
-    interest: Interest,
-    wakers: Vec<Waker>,
-}
-
-impl Registration {
-    fn is_for(&self, descriptor: &Descriptor, interest: Interest) -> bool {
-        self.interest == interest
-            && self.descriptor.as_fd().as_raw_fd() == descriptor.as_fd().as_raw_fd()
-    }
 }
 
 impl Reactor {
@@ -83,11 +91,13 @@ impl Reactor {
             state: Mutex::new(State {
                 led: false,
                 followers: Vec::new(),
-                registrations: Vec::new(),
+                registry: Registry::new(),
+                alarms: Alarms::new(),
                 announced: 0,
             }),
             notifier: OnceLock::new(),
             interrupts: AtomicU32::new(0),
+            driven: OnceLock::new(),
         }
     }
 
@@ -134,49 +144,33 @@ impl Reactor {
         self.notifier();
     }
 
-    /// Wakes `waker`, once, when `descriptor` is ready.
+    /// Wakes `waker`, once, when `descriptor` is ready. To be called when it was not.
     pub(crate) fn register(&self, descriptor: &Descriptor, interest: Interest, waker: &Waker) {
         let mut state = self.lock();
-        let known = state
-            .registrations
-            .iter_mut()
-            .find(|one| one.is_for(descriptor, interest));
-        match known {
-            Some(one) => {
-                if one.wakers.iter().any(|other| other.will_wake(waker)) {
-                    return;
-                }
-                // The descriptor is in the leader's list already.
-                one.wakers.push(waker.clone());
-                return;
-            }
-            None => state.registrations.push(Registration {
-                descriptor: descriptor.clone(),
-                interest,
-                wakers: vec![waker.clone()],
-            }),
+        let registered = state.registry.add(descriptor, interest, waker);
+        if registered.changed {
+            self.wake_leader(&state);
         }
-        self.wake_leader(&state);
+        drop(state);
+        if let Some(evicted) = registered.evicted {
+            evicted.wake();
+        }
     }
 
     /// Forgets a descriptor about to be closed; whoever waits for it is woken and will find
     /// out.
     pub(crate) fn deregister(&self, descriptor: &Descriptor) {
-        let number = descriptor.as_fd().as_raw_fd();
-        let mut gone = Vec::new();
-        {
-            let mut state = self.lock();
-            if state.registrations.is_empty() {
-                return;
-            }
-            let one_of = |one: &mut Registration| one.descriptor.as_fd().as_raw_fd() == number;
-            gone.extend(state.registrations.extract_if(.., one_of));
-            if !gone.is_empty() {
-                // It holds the descriptor open while it polls.
-                self.wake_leader(&state);
-            }
+        let mut left = Left::default();
+        let mut state = self.lock();
+        state
+            .registry
+            .remove(descriptor.as_fd().as_raw_fd(), &mut left);
+        if !left.descriptors.is_empty() {
+            // It holds the descriptor open while it polls.
+            self.wake_leader(&state);
         }
-        wake_all(gone);
+        drop(state);
+        wake_all(left.wakers);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -214,17 +208,11 @@ impl Reactor {
 
     /// Drops what this wait left behind and hands leadership on.
     fn leave(&self, parker: &Arc<Parker>) {
-        let own = Arc::as_ptr(parker).cast::<()>();
-        let mut dropped = Vec::new();
+        let mut left = Left::default();
         let mut state = self.lock();
-        state.registrations.retain_mut(|one| {
-            one.wakers.retain(|waker| !std::ptr::eq(waker.data(), own));
-            let keep = !one.wakers.is_empty();
-            if !keep {
-                dropped.push(one.descriptor.clone());
-            }
-            keep
-        });
+        state
+            .registry
+            .remove_task(Arc::as_ptr(parker).cast(), &mut left);
         self.announce(&mut state);
         if !state.led {
             // It stays listed until it takes itself out: should it leave for a reason of its
@@ -234,8 +222,7 @@ impl Reactor {
             }
         }
         drop(state);
-        // The last holder closes a descriptor: not under the lock.
-        drop(dropped);
+        drop(left);
     }
 
     /// Tells the followers of interrupts that they have not heard of.
@@ -247,34 +234,34 @@ impl Reactor {
         }
     }
 
-    /// Sleeps in `poll` for everybody until `parker`'s wait is over.
+    /// Sleeps for everybody until `parker`'s wait is over.
     fn lead(&self, parker: &Arc<Parker>, deadline_ns: Option<u64>) {
         let notifier = self.notifier().cloned();
-        let mut watched: Vec<(Descriptor, Interest)> = Vec::new();
-        let mut ready: Vec<bool> = Vec::new();
+        let mut watched: Vec<(Descriptor, PollFlags)> = Vec::new();
+        let mut events = Events::default();
         while parker.begin_leading(notifier.as_ref()) {
             watched.clear();
             let mut state = self.lock();
             self.announce(&mut state);
-            let registered = &state.registrations;
-            watched.extend(
-                registered
-                    .iter()
-                    .map(|one| (one.descriptor.clone(), one.interest)),
-            );
+            state.registry.list(&mut watched);
+            let set = state.registry.set();
+            let alarm_ns = state.alarms.first_ns();
             drop(state);
             let now_ns = monotonic_ns();
             let over = self.is_interrupted(parker)
                 || deadline_ns.is_some_and(|deadline_ns| now_ns >= deadline_ns);
+            events.ready.clear();
             if !over {
-                let rest = deadline_ns.map(|deadline_ns| deadline_ns - now_ns);
-                sleep(notifier.as_deref(), &watched, rest, &mut ready);
+                let until_ns = [deadline_ns, alarm_ns].into_iter().flatten().min();
+                let rest_ns = until_ns.map(|until_ns| until_ns.saturating_sub(now_ns));
+                let notifier = notifier.as_deref();
+                sleep(notifier, set.as_ref(), &watched, rest_ns, &mut events);
             }
-            // Out of `poll`: waking ourselves below needs no notification.
+            // Out of the call: waking ourselves below needs no notification.
             let quiet = parker.end_leading();
-            if ready.contains(&true) {
-                self.fire(&watched, &ready);
-                ready.clear();
+            // An alarm that was set meanwhile has ended the call, and is seen next time round.
+            if alarm_ns.is_some() || !events.ready.is_empty() {
+                self.fire(&events, alarm_ns.is_some());
             }
             if !quiet || over {
                 return;
@@ -282,54 +269,65 @@ impl Reactor {
         }
     }
 
-    /// Wakes the tasks of descriptors that are ready.
-    fn fire(&self, watched: &[(Descriptor, Interest)], ready: &[bool]) {
-        let mut fired = Vec::new();
-        {
-            let mut state = self.lock();
-            let is_ready = |one: &mut Registration| {
-                watched
-                    .iter()
-                    .zip(ready)
-                    .any(|((descriptor, interest), ready)| {
-                        *ready && one.is_for(descriptor, *interest)
-                    })
-            };
-            fired.extend(state.registrations.extract_if(.., is_ready));
+    /// Wakes the tasks of descriptors that are ready, and of alarms that are due.
+    fn fire(&self, events: &Events, has_alarms: bool) {
+        let mut left = Left::default();
+        let now_ns = if has_alarms { monotonic_ns() } else { 0 };
+        let mut state = self.lock();
+        for (number, seen) in &events.ready {
+            state.registry.fire(*number, *seen, &mut left);
         }
-        wake_all(fired);
+        if has_alarms {
+            state.alarms.ring(now_ns, &mut left.wakers);
+        }
+        drop(state);
+        wake_all(left.wakers);
     }
 }
 
-fn wake_all(registrations: Vec<Registration>) {
-    for registration in registrations {
-        for waker in registration.wakers {
-            waker.wake();
-        }
-    }
-}
-
-/// One `poll`. Fills `ready`, one for each of `watched`; leaves it empty when nothing is.
+/// Sleeps until something is ready, and says what in `events`.
 fn sleep(
     notifier: Option<&Notifier>,
-    watched: &[(Descriptor, Interest)],
+    set: Option<&Set>,
+    watched: &[(Descriptor, PollFlags)],
     rest_ns: Option<u64>,
-    ready: &mut Vec<bool>,
+    events: &mut Events,
 ) {
-    ready.clear();
-    let mut fds = Vec::with_capacity(watched.len() + 1);
-    fds.extend(
-        watched
-            .iter()
-            .map(|(descriptor, interest)| PollFd::new(descriptor, events(*interest))),
-    );
-    if let Some(notifier) = notifier {
-        fds.push(PollFd::new(notifier, PollFlags::IN));
-    }
     let rest_ns = match notifier {
         Some(_) => rest_ns,
         None => Some(rest_ns.unwrap_or(u64::MAX).min(WITHOUT_NOTIFIER_NS)),
     };
+    if let (Some(set), Some(notifier), []) = (set, notifier, watched)
+        && rest_ns.is_none_or(|rest_ns| rest_ns >= COARSE_NS)
+        && set.watch_notifier(notifier)
+    {
+        let timeout = rest_ns.map(|rest_ns| to_timespec(rest_ns - rest_ns % MILLISECOND_NS));
+        // An error is a full kernel: the caller looks at everything again.
+        let _ = set.wait(events, timeout.as_ref());
+        if events.notified {
+            notifier.drain();
+        }
+        return;
+    }
+    poll_list(notifier, set, watched, rest_ns, events);
+}
+
+/// One `poll` over the list, the set and the notifier.
+fn poll_list(
+    notifier: Option<&Notifier>,
+    set: Option<&Set>,
+    watched: &[(Descriptor, PollFlags)],
+    rest_ns: Option<u64>,
+    events: &mut Events,
+) {
+    let mut fds = Vec::with_capacity(watched.len() + 2);
+    fds.extend(
+        watched
+            .iter()
+            .map(|(descriptor, flags)| PollFd::new(descriptor, *flags)),
+    );
+    fds.extend(set.map(|set| PollFd::new(set, PollFlags::IN)));
+    fds.extend(notifier.map(|notifier| PollFd::new(notifier, PollFlags::IN)));
     let timeout: Option<Timespec> = rest_ns.map(to_timespec);
     // An error is a signal, or a full kernel: the caller looks at everything again.
     if poll(&mut fds, timeout.as_ref()).unwrap_or(0) == 0 {
@@ -340,7 +338,17 @@ fn sleep(
     {
         notifier.drain();
     }
-    ready.extend(fds.iter().map(|fd| !fd.revents().is_empty()));
+    if let Some(set) = set
+        && fds.pop().is_some_and(|last| !last.revents().is_empty())
+    {
+        let _ = set.wait(events, Some(&to_timespec(0)));
+    }
+    let ready = watched.iter().zip(&fds);
+    events.ready.extend(
+        ready
+            .filter(|(_, fd)| !fd.revents().is_empty())
+            .map(|((descriptor, _), fd)| (descriptor.as_fd().as_raw_fd(), fd.revents())),
+    );
 }
 
 #[cfg(test)]

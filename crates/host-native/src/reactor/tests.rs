@@ -62,7 +62,7 @@ fn nothing_is_made_before_something_blocks() {
     reactor.register(&descriptor, Interest::Read, Waker::noop());
     assert!(reactor.notifier.get().is_none());
     reactor.deregister(&descriptor);
-    assert!(reactor.lock().registrations.is_empty());
+    assert!(reactor.lock().registry.is_empty());
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn a_descriptor_wakes_its_task() {
             poll_now(&descriptor, Interest::Read).is_ok_and(|flags| !flags.is_empty())
         });
     });
-    assert!(reactor.lock().registrations.is_empty(), "fired once");
+    assert!(reactor.lock().registry.is_empty(), "fired once");
 }
 
 #[test]
@@ -95,9 +95,9 @@ fn registrations_are_one_for_each_task_and_end_with_the_wait() {
     for _ in 0..100 {
         reactor.register(&descriptor, Interest::Read, &waker);
     }
-    assert_eq!(reactor.lock().registrations[0].wakers.len(), 1);
+    assert_eq!(reactor.lock().registry.waiting(), 1);
     reactor.wait(&parker, Some(monotonic_ns() + 1_000_000));
-    assert!(reactor.lock().registrations.is_empty());
+    assert!(reactor.lock().registry.is_empty());
 }
 
 #[test]
@@ -243,4 +243,196 @@ fn an_interrupt_ends_every_wait_and_the_next_of_the_others() {
             "woken twice by one interrupt"
         );
     }
+}
+
+/// Remembers which tasks were woken, in order.
+#[derive(Clone)]
+struct Named {
+    name: usize,
+    log: Arc<std::sync::Mutex<Vec<usize>>>,
+}
+
+impl Wake for Named {
+    fn wake(self: Arc<Self>) {
+        self.log.lock().expect("the log").push(self.name);
+    }
+}
+
+#[test]
+fn alarms_ring_in_their_order_once_and_not_when_dropped() {
+    let reactor = reactor();
+    let log = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let start = monotonic_ns();
+    let set = |name: usize, after_ns: u64| {
+        let log = Arc::clone(&log);
+        let waker = Waker::from(Arc::new(Named { name, log }));
+        reactor.wake_at(start + after_ns, &waker)
+    };
+    let alarms = [
+        set(3, 9_000_000),
+        set(1, 3_000_000),
+        set(2, 6_000_000),
+        set(0, 0),
+    ];
+    drop(set(9, 4_000_000));
+    let parker = Arc::new(Parker::new());
+    let own = reactor.wake_at(start + 12_000_000, &Waker::from(Arc::clone(&parker)));
+    // The only thread there is, and it has no deadline.
+    while !own.has_rung() {
+        reactor.wait(&parker, None);
+    }
+    assert!(monotonic_ns() >= start + 12_000_000);
+    assert_eq!(*log.lock().expect("the log"), [0, 1, 2, 3]);
+    assert!(alarms.iter().all(super::Alarm::has_rung));
+    assert_eq!(reactor.lock().alarms.len(), 0);
+    assert_eq!(Arc::strong_count(&log), 1, "every waker is gone");
+}
+
+#[test]
+fn an_earlier_alarm_reaches_a_leader_that_sleeps() {
+    let reactor = reactor();
+    let parker = Arc::new(Parker::new());
+    let waker = Waker::from(Arc::clone(&parker));
+    thread::scope(|scope| {
+        scope.spawn(|| reactor.wait(&parker, Some(monotonic_ns() + 60_000_000_000)));
+        thread::sleep(Duration::from_millis(20));
+        let start = Instant::now();
+        let alarm = reactor.wake_at(monotonic_ns() + 5_000_000, &waker);
+        while !alarm.has_rung() {
+            assert!(start.elapsed() < Duration::from_secs(20), "never rung");
+            thread::sleep(Duration::from_millis(1));
+        }
+    });
+}
+
+#[test]
+fn a_driven_reactor_wakes_tasks_without_waiting_threads() {
+    let reactor = reactor();
+    reactor.drive().expect("a thread");
+    reactor.drive().expect("the same thread");
+    let counter = Arc::new(Counter::default());
+    let waker = Waker::from(Arc::clone(&counter));
+    let (read, mut write) = std::io::pipe().expect("a pipe");
+    let descriptor = Descriptor::owned(read.into());
+    let wait_until = |count: usize| {
+        let end = Instant::now() + Duration::from_secs(20);
+        while counter.0.load(Ordering::SeqCst) < count {
+            assert!(Instant::now() < end, "never woken");
+            thread::sleep(Duration::from_millis(1));
+        }
+        thread::sleep(Duration::from_millis(5));
+        assert_eq!(counter.0.load(Ordering::SeqCst), count);
+    };
+    for round in 1..=20 {
+        reactor.register(&descriptor, Interest::Read, &waker);
+        write.write_all(b"x").expect("writing");
+        wait_until(round);
+        rustix::io::read(&descriptor, &mut [0_u8; 8]).expect("reading");
+    }
+    let alarm = reactor.wake_at(monotonic_ns() + 2_000_000, &waker);
+    wait_until(21);
+    assert!(alarm.has_rung());
+    // What epoll refuses is watched all the same.
+    let file = Descriptor::owned(tempfile::tempfile().expect("a file").into());
+    reactor.register(&file, Interest::Read, &waker);
+    wait_until(22);
+    reactor.deregister(&descriptor);
+    assert!(reactor.lock().registry.is_empty());
+}
+
+#[test]
+fn both_directions_of_one_descriptor_are_told_apart() {
+    for driven in [false, true] {
+        let reactor = reactor();
+        if driven {
+            reactor.drive().expect("a thread");
+        }
+        let (near, far) = std::os::unix::net::UnixStream::pair().expect("a pair");
+        near.set_nonblocking(true).expect("an option");
+        while (&near).write(&[0; 4096]).is_ok() {}
+        let descriptor = Descriptor::owned(near.into());
+        let (reads, writes) = (Arc::new(Counter::default()), Arc::new(Counter::default()));
+        for (interest, counter) in [(Interest::Read, &reads), (Interest::Write, &writes)] {
+            let waker = Waker::from(Arc::clone(counter));
+            reactor.register(&descriptor, interest, &waker);
+        }
+        (&far).write_all(b"x").expect("writing");
+        let parker = Arc::new(Parker::new());
+        let own = Waker::from(Arc::clone(&parker));
+        let settle = |counter: &Counter| {
+            let end = Instant::now() + Duration::from_secs(20);
+            while counter.0.load(Ordering::SeqCst) == 0 {
+                assert!(Instant::now() < end, "never woken");
+                let _alarm = reactor.wake_at(monotonic_ns() + 1_000_000, &own);
+                reactor.wait(&parker, None);
+            }
+        };
+        settle(&reads);
+        assert_eq!(writes.0.load(Ordering::SeqCst), 0);
+        let mut drain = vec![0; 1 << 16];
+        far.set_nonblocking(true).expect("an option");
+        while std::io::Read::read(&mut &far, &mut drain).is_ok() {}
+        settle(&writes);
+        assert_eq!(reads.0.load(Ordering::SeqCst), 1);
+        assert!(reactor.lock().registry.is_empty());
+    }
+}
+
+/// Five hundred connections, each with a task; every one is woken, once for each message,
+/// with the list and with the set.
+#[test]
+#[cfg(target_os = "linux")]
+fn hundreds_of_descriptors_fire_each_for_its_task() {
+    const COUNT: usize = 500;
+    let reactor = reactor();
+    let mut pipes = Vec::new();
+    for _ in 0..COUNT {
+        let (read, write) = std::io::pipe().expect("a pipe");
+        let counter = Arc::new(Counter::default());
+        pipes.push((Descriptor::owned(read.into()), write, counter));
+    }
+    let parker = Arc::new(Parker::new());
+    let own = Waker::from(Arc::clone(&parker));
+    for (descriptor, _, counter) in &pipes {
+        let waker = Waker::from(Arc::clone(counter));
+        reactor.register(descriptor, Interest::Read, &waker);
+    }
+    let mut seen_in_set = 0;
+    for (index, (_, write, counter)) in pipes.iter_mut().enumerate() {
+        write.write_all(b"x").expect("writing");
+        let end = Instant::now() + Duration::from_secs(20);
+        while counter.0.load(Ordering::SeqCst) == 0 {
+            assert!(Instant::now() < end, "{index} was never woken");
+            let _alarm = reactor.wake_at(monotonic_ns() + 1_000_000, &own);
+            reactor.wait(&parker, None);
+        }
+        seen_in_set = seen_in_set.max(reactor.lock().registry.in_set());
+    }
+    assert!(seen_in_set > COUNT / 2, "a long list moves to the set");
+    assert!(reactor.lock().registry.is_empty());
+    let woken = |(_, _, counter): &(Descriptor, _, Arc<Counter>)| counter.0.load(Ordering::SeqCst);
+    assert!(pipes.iter().all(|one| woken(one) == 1));
+}
+
+#[test]
+fn one_task_too_many_wakes_the_oldest() {
+    let reactor = reactor();
+    let (read, _write) = std::io::pipe().expect("a pipe");
+    let descriptor = Descriptor::owned(read.into());
+    let counters: Vec<Arc<Counter>> = (0..100).map(|_| Arc::new(Counter::default())).collect();
+    for counter in &counters {
+        let waker = Waker::from(Arc::clone(counter));
+        reactor.register(&descriptor, Interest::Read, &waker);
+    }
+    let waiting = reactor.lock().registry.waiting();
+    assert!(waiting < 100, "bounded: {waiting}");
+    let woken = |counters: &[Arc<Counter>]| -> usize {
+        let count = |counter: &Arc<Counter>| counter.0.load(Ordering::SeqCst);
+        counters.iter().map(count).sum()
+    };
+    assert_eq!(woken(&counters[..100 - waiting]), 100 - waiting);
+    assert_eq!(woken(&counters[100 - waiting..]), 0);
+    reactor.deregister(&descriptor);
+    assert_eq!(woken(&counters), 100);
+    assert!(reactor.lock().registry.is_empty());
 }
