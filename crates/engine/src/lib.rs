@@ -63,3 +63,5 @@ pub use trap::{
     CoreDumpError, MemoryFault, SourceLocation, TrapFrame, TrapKind, TrapReport, core_dump,
     explain_trap,
 };
+/// So that who embeds the engine need not name Wasmtime.
+pub use wasmtime::AsContextMut;

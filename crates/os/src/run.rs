@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 
 use holm_abi::ExitStatus;
 use holm_engine::process::{
-    Blocker, Entry, Outcome, Phase, RunOptions, StartError, Stop, run as execute,
+    Blocker, Entry, Outcome, Phase, RunOptions, StartError, Stop, run as run_module,
 };
 use holm_engine::{
-    LoadError, Loaded, Origin, Program, StoreBounds, TrapReport, core_dump, explain_trap,
+    Code, LoadError, Loaded, Origin, Program, StoreBounds, TrapReport, core_dump, explain_trap,
 };
 use holm_host_native::{Parker, Usage, reactor};
 use holm_kernel::{Process, SpawnError, Task};
+use holm_wasi_p2::{Bounds, State, Timer, command};
 
 use crate::command::Command;
 use crate::system::System;
@@ -91,19 +92,19 @@ impl System {
         ) {
             optimise(path);
         }
-        let plan = Plan::of(&mut command);
+        let mut plan = Plan::of(&mut command);
         let process = self.kernel.spawn(&self.authority, command.into_spec())?;
         if let Some(observer) = process.observer() {
             observer.started(&process);
         }
         let meter = Meter {
-            listening: plan.listening,
+            listening: std::mem::take(&mut plan.listening),
             start,
             code: describe(&loaded),
             began: Instant::now(),
             cpu_before: Usage::process_cpu_ns(),
         };
-        let abandon = plan.on_abandon.map(|hook| {
+        let abandon = plan.on_abandon.take().map(|hook| {
             let meter = meter.clone();
             let abandon: Abandon = Arc::new(move |process, status| {
                 hook(meter.finished(process.clone(), status, None, Vec::new()));
@@ -111,7 +112,7 @@ impl System {
             abandon
         });
         let watchdog = Watchdog::start(&process, abandon).map_err(RunError::Watchdog)?;
-        if let Some(on_start) = plan.on_start {
+        if let Some(on_start) = plan.on_start.take() {
             on_start(Running::new(
                 &process,
                 loaded.interrupter(),
@@ -119,42 +120,75 @@ impl System {
             ));
         }
 
-        let parker = Arc::new(Parker::new());
-        let waker = Waker::from(parker.clone());
-        let task = Task::new(process.clone(), waker);
-        let entry = match &plan.invoke {
-            Some(name) => Entry::Invoke {
-                name,
-                arguments: &plan.invoke_arguments,
-            },
-            None => Entry::Command,
-        };
-        let options = RunOptions {
-            entry,
-            blocker: Arc::new(Sleeper { parker }),
-            bounds: StoreBounds::default(),
-        };
-        let ended = execute(&loaded.code.module().expect("a module"), task, &options);
+        let (outcome, results, dump) = execute(&loaded, &process, &plan, program.name());
         if let Some(watchdog) = watchdog {
             watchdog.returned();
         }
 
-        let (status, failure) = match ended.outcome {
+        let (status, failure) = match outcome {
             Outcome::Exited(code) => (ExitStatus::Exited(code), None),
             Outcome::Signaled(signal) => (ExitStatus::Signaled(signal), None),
             Outcome::FailedToStart(error) => return Err(error.into()),
             Outcome::Trapped { error, during } => {
                 let mut report = explain_trap(&error, program);
                 note_phase(&mut report, during);
-                let dump = plan
-                    .core_dump
-                    .then(|| core_dump(&error, ended.store, program.name()));
-                let core_dump = dump.and_then(Result::ok);
+                let core_dump = dump;
                 (ExitStatus::Trapped, Some(Failure { report, core_dump }))
             }
         };
-        Ok(meter.finished(process, status, failure, ended.results))
+        Ok(meter.finished(process, status, failure, results))
     }
+}
+
+/// Runs what was loaded, on the calling thread, until it has ended: how, what an invoked function
+/// returned, and the core dump when one is wanted and there was a trap.
+fn execute(
+    loaded: &Loaded,
+    process: &Arc<Process>,
+    plan: &Plan,
+    name: &str,
+) -> (Outcome, Vec<String>, Option<Vec<u8>>) {
+    let parker = Arc::new(Parker::new());
+    let task = Task::new(process.clone(), Waker::from(parker.clone()));
+    let blocker = Arc::new(Sleeper { parker });
+    match &loaded.code {
+        Code::Module(module) => {
+            let entry = match &plan.invoke {
+                Some(name) => Entry::Invoke {
+                    name,
+                    arguments: &plan.invoke_arguments,
+                },
+                None => Entry::Command,
+            };
+            let options = RunOptions {
+                entry,
+                blocker,
+                bounds: StoreBounds::default(),
+            };
+            let ended = run_module(module, task, &options);
+            let dump = plan.dump(&ended.outcome, ended.store, name);
+            (ended.outcome, ended.results, dump)
+        }
+        Code::Component(component) => {
+            let timer = Arc::new(ThreadWaits);
+            let state = State::new(task, blocker, timer, Bounds::default());
+            let entry = match &plan.invoke {
+                Some(call) => command::Entry::Invoke(call),
+                None => command::Entry::Command,
+            };
+            let ended = command::run(component, state, entry, &command::nothing);
+            let dump = plan.dump(&ended.outcome, ended.store, name);
+            (ended.outcome, ended.results, dump)
+        }
+    }
+}
+
+/// For a guest whose thread waits: its blocker wakes it at its deadline, and nobody else does.
+#[derive(Debug)]
+struct ThreadWaits;
+
+impl Timer for ThreadWaits {
+    fn wake_at(&self, _deadline_ns: u64, _waker: &Waker) {}
 }
 
 /// What is measured of a run, and known of it beforehand.
@@ -218,6 +252,20 @@ impl Plan {
             listening: std::mem::take(&mut command.listening),
             on_start: command.on_start.take(),
             on_abandon: command.on_abandon.take(),
+        }
+    }
+}
+
+impl Plan {
+    fn dump(
+        &self,
+        outcome: &Outcome,
+        store: impl holm_engine::AsContextMut,
+        name: &str,
+    ) -> Option<Vec<u8>> {
+        match outcome {
+            Outcome::Trapped { error, .. } if self.core_dump => core_dump(error, store, name).ok(),
+            _ => None,
         }
     }
 }

@@ -84,27 +84,3 @@ pub mod suspending {
         },
     });
 }
-
-/// What components of 0.2 export.
-pub mod exports {
-    #![expect(
-        missing_docs,
-        clippy::all,
-        reason = "made from WIT, whose text documents it"
-    )]
-    /// `wasi:cli/run`.
-    pub mod command {
-        wasmtime::component::bindgen!({
-            path: "../../wit/0.2",
-            world: "holm:host/command",
-        });
-    }
-    /// The same for a guest that is suspended when it waits.
-    pub mod suspending_command {
-        wasmtime::component::bindgen!({
-            path: "../../wit/0.2",
-            world: "holm:host/command",
-            exports: { default: async },
-        });
-    }
-}

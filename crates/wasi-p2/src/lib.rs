@@ -16,8 +16,10 @@
 #![warn(missing_docs)]
 
 pub mod bindings;
+pub mod command;
 mod failure;
 mod files;
+mod invoke;
 pub mod link;
 mod p2;
 mod poll;
@@ -25,6 +27,7 @@ mod state;
 mod stream;
 
 pub use failure::{Failure, StreamFailure};
+pub use invoke::InvokeError;
 pub use poll::{Pollable, Wake};
 pub use state::{Bounds, Descriptor, Owned, State, Timer, ViewId};
 pub use stream::{InputSource, InputStream, IoError, OutputSink, OutputStream};

@@ -54,6 +54,9 @@ pub enum StartError {
     /// Its memories or tables are larger than allowed.
     #[error(transparent)]
     Limit(LimitError),
+    /// It is a component that does not fit: its imports, or what is to be called.
+    #[error(transparent)]
+    Component(Box<dyn std::error::Error + Send + Sync>),
     /// The host could not make what it needs.
     #[error("the program cannot be instantiated: {0:#}")]
     Instantiation(wasmtime::Error),
