@@ -41,7 +41,10 @@ fn load(text: &str) -> Module {
     engine
         .load(&program, TierChoice::Auto)
         .expect("load")
-        .module
+        .code
+        .module()
+        .expect("a module")
+        .clone()
 }
 
 type Limited = Store<BudgetLimiter<Shared>>;
