@@ -14,7 +14,7 @@ pub mod p2 {
         trappable_error_type: {
             "wasi:io/streams.stream-error" => crate::StreamFailure,
             "wasi:filesystem/types.error-code" => crate::Failure,
-            "wasi:sockets/network.error-code" => crate::Failure,
+            "wasi:sockets/network.error-code" => crate::SocketError,
         },
         with: {
             "wasi:io/error.error": crate::IoError,
@@ -25,6 +25,12 @@ pub mod p2 {
             "wasi:filesystem/types.directory-entry-stream": crate::p2::filesystem::Entries,
             "wasi:cli/terminal-input.terminal-input": crate::p2::cli::Terminal,
             "wasi:cli/terminal-output.terminal-output": crate::p2::cli::Terminal,
+            "wasi:sockets/network.network": crate::Network,
+            "wasi:sockets/tcp.tcp-socket": crate::sockets::tcp::TcpSocket,
+            "wasi:sockets/udp.udp-socket": crate::sockets::udp::UdpSocket,
+            "wasi:sockets/udp.incoming-datagram-stream": crate::p2::sockets::Incoming,
+            "wasi:sockets/udp.outgoing-datagram-stream": crate::p2::sockets::Outgoing,
+            "wasi:sockets/ip-name-lookup.resolve-address-stream": crate::sockets::lookup::Lookup,
         },
     });
 }
@@ -81,6 +87,40 @@ pub mod suspending {
             "wasi:io/poll.pollable": crate::Pollable,
             "wasi:io/streams.input-stream": crate::InputStream,
             "wasi:io/streams.output-stream": crate::OutputStream,
+        },
+    });
+}
+
+/// WASI 0.3. Its streams and futures need the store; its asynchronous functions do too.
+pub mod p3 {
+    #![expect(
+        missing_docs,
+        clippy::all,
+        reason = "made from WIT, whose text documents it"
+    )]
+    wasmtime::component::bindgen!({
+        path: "../../wit/0.3",
+        world: "holm:host/imports",
+        imports: {
+            "wasi:cli/stdin": store | trappable,
+            "wasi:cli/stdout": store | trappable,
+            "wasi:cli/stderr": store | trappable,
+            "wasi:filesystem/types.[method]descriptor.read-via-stream": store | trappable,
+            "wasi:filesystem/types.[method]descriptor.write-via-stream": store | trappable,
+            "wasi:filesystem/types.[method]descriptor.append-via-stream": store | trappable,
+            "wasi:filesystem/types.[method]descriptor.read-directory": store | trappable,
+            "wasi:sockets/types.[method]tcp-socket.listen": store | trappable,
+            "wasi:sockets/types.[method]tcp-socket.send": store | trappable,
+            "wasi:sockets/types.[method]tcp-socket.receive": store | trappable,
+            default: trappable,
+        },
+        trappable_error_type: {
+            "wasi:filesystem/types.error-code" => crate::Failure,
+        },
+        with: {
+            "wasi:filesystem/types.descriptor": crate::Descriptor,
+            "wasi:cli/terminal-input.terminal-input": crate::p2::cli::Terminal,
+            "wasi:cli/terminal-output.terminal-output": crate::p2::cli::Terminal,
         },
     });
 }
