@@ -29,13 +29,15 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let wants = |name| only.is_none_or(|only| only == name);
     println!("{}\n", bench.machine()?);
     if wants("startup") {
-        bench.startup()?;
+        bench.startup("a module", &bench.guests.join("rust/hello.wasm"))?;
+        bench.startup("a component", &bench.guests.join("rust-p2/hello.wasm"))?;
     }
     if wants("cold") {
         bench.cold()?;
     }
     if wants("calls") {
-        bench.calls()?;
+        bench.calls("WASI 0.1", &bench.guests.join("rust/bench.wasm"))?;
+        bench.calls("WASI 0.2", &bench.guests.join("rust-p2/bench.wasm"))?;
     }
     Ok(())
 }
@@ -112,13 +114,9 @@ impl Bench {
         ))
     }
 
-    fn hello(&self) -> PathBuf {
-        self.guests.join("rust/hello.wasm")
-    }
-
     /// The warm start of a hello, and its memory.
-    fn startup(&self) -> Result<()> {
-        let (hello, native) = (self.hello(), self.native.join("hello"));
+    fn startup(&self, title: &str, hello: &Path) -> Result<()> {
+        let (hello, native) = (hello.to_owned(), self.native.join("hello"));
         let mut contestants = vec![
             Contestant::new("native", &native, &[]),
             Contestant::new("holm", &self.holm, &["run"]).argument(&hello),
@@ -136,7 +134,7 @@ impl Bench {
             contestant.once()?;
         }
         let times = in_turn(&contestants, RUNS, |contestant| contestant.once())?;
-        println!("## `holm run hello.wasm`, warm, whole process\n");
+        println!("## `holm run` of hello, {title}, warm, whole process\n");
         table(&contestants, &times, |time| {
             format!("{:.2} ms", time.as_secs_f64() * 1e3)
         });
@@ -203,9 +201,8 @@ impl Bench {
     }
 
     /// Time of system calls, as the same Rust program sees them.
-    fn calls(&self) -> Result<()> {
+    fn calls(&self, title: &str, bench: &Path) -> Result<()> {
         let files = self.scratch.join("files");
-        let bench = self.guests.join("rust/bench.wasm");
         let directory = format!("{}::/bench", files.display());
         let mut contestants = vec![
             Contestant::new("native", &self.native.join("bench"), &[]).argument(&files),
@@ -214,7 +211,7 @@ impl Bench {
                 &self.holm,
                 &["run", "--tier", "optimised", "--dir", &directory],
             )
-            .argument(&bench)
+            .argument(bench)
             .argument(Path::new("/bench")),
         ];
         if let Some(wasmtime) = &self.wasmtime {
@@ -224,7 +221,7 @@ impl Bench {
                 wasmtime,
                 &["run", "--dir", &directory, "--dir", "/dev"],
             )
-            .argument(&bench)
+            .argument(bench)
             .argument(Path::new("/bench"));
             contestants.push(host);
         }
@@ -234,7 +231,7 @@ impl Bench {
                 .with_context(|| format!("the bench program under {}", contestant.name))?;
             answers.push(serde_json::from_str::<Value>(&json)?);
         }
-        println!("## System calls and computing, one program\n");
+        println!("## System calls and computing, one program, {title}\n");
         print!("| what |");
         for contestant in &contestants {
             print!(" {} |", contestant.name);

@@ -4,11 +4,13 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use holm_abi::{Errno, Fd};
+use holm_abi::{Errno, Fd, LookupFlags, Stat};
 use holm_engine::StoreBounds;
 use holm_engine::process::{Blocker, Guest};
 use holm_kernel::{Process, SysResult, Task};
 use wasmtime::component::ResourceTable;
+
+use crate::unsent::Unsent;
 
 /// Wakes futures at a time; the host gives one to components that are suspended when they wait.
 pub trait Timer: Debug + Send + Sync {
@@ -72,6 +74,12 @@ impl Owned {
     pub fn fd(&self) -> Fd {
         self.0.fd
     }
+
+    /// Whether both are one descriptor of one process.
+    #[must_use]
+    pub fn is(&self, other: &Owned) -> bool {
+        (self.view(), self.fd()) == (other.view(), other.fd())
+    }
 }
 
 impl Drop for Place {
@@ -105,6 +113,19 @@ pub struct State {
     views: Vec<Task>,
     timer: Arc<dyn Timer>,
     bounds: Bounds,
+    /// What the last call was told of a path, when that call was `stat-at`.
+    pub(crate) last_stat: Option<PathStat>,
+    /// What descriptors did not take yet.
+    pub(crate) unsent: Unsent,
+}
+
+/// Metadata of a path, as a call found it.
+#[derive(Debug)]
+pub(crate) struct PathStat {
+    pub(crate) owned: Owned,
+    pub(crate) lookup: LookupFlags,
+    pub(crate) path: String,
+    pub(crate) stat: Stat,
 }
 
 impl State {
@@ -125,6 +146,8 @@ impl State {
             views: Vec::new(),
             timer,
             bounds,
+            last_stat: None,
+            unsent: Unsent::default(),
         }
     }
 
@@ -196,6 +219,7 @@ impl State {
         view: ViewId,
         mut call: impl FnMut(&mut Task) -> SysResult<T>,
     ) -> wasmtime::Result<Result<T, Errno>> {
+        self.last_stat = None;
         loop {
             let answer = call(self.task(view));
             self.guest.check_signal()?;
@@ -226,6 +250,7 @@ impl State {
         context: &mut Context<'_>,
         call: impl FnOnce(&mut Task) -> SysResult<T>,
     ) -> Poll<Result<T, Errno>> {
+        self.last_stat = None;
         let timer = self.timer.clone();
         let task = self.task(view);
         task.set_waker(context.waker());
@@ -255,6 +280,9 @@ impl State {
         loop {
             let mut deadline = None;
             let answer = poll(self, &mut context, &mut deadline);
+            if answer.is_pending() {
+                let _ = self.poll_unsent(&mut context);
+            }
             self.guest.check_signal()?;
             match answer {
                 Poll::Ready(answer) => {

@@ -12,6 +12,7 @@ use crate::bindings::p2::wasi::filesystem::types::{
 };
 pub use crate::files::Entries;
 use crate::files::{Opening, metadata_hash};
+use crate::state::PathStat;
 use crate::{Descriptor, Failure, InputStream, IoError, OutputStream, Owned, State, ViewId};
 
 type Answer<T> = Result<T, Failure>;
@@ -249,13 +250,15 @@ impl types::HostDescriptor for State {
         flags: PathFlags,
         path: String,
     ) -> Answer<DescriptorStat> {
-        let owned = self.owned(&this)?;
-        Ok(descriptor_stat(&State::stat_at(
-            self,
-            &owned,
-            lookup(flags),
-            &path,
-        )?))
+        let (owned, lookup) = (self.owned(&this)?, lookup(flags));
+        let stat = State::stat_at(self, &owned, lookup, &path)?;
+        self.last_stat = Some(PathStat {
+            owned,
+            lookup,
+            path,
+            stat,
+        });
+        Ok(descriptor_stat(&stat))
     }
 
     fn set_times_at(
@@ -358,13 +361,17 @@ impl types::HostDescriptor for State {
         flags: PathFlags,
         path: String,
     ) -> Answer<MetadataHashValue> {
-        let owned = self.owned(&this)?;
-        Ok(hash_value(&State::stat_at(
-            self,
-            &owned,
-            lookup(flags),
-            &path,
-        )?))
+        let (owned, lookup) = (self.owned(&this)?, lookup(flags));
+        // The C libraries make one `stat` of the two calls, the hash right after the rest: it is
+        // of the same moment then.
+        let known = self.last_stat.take().filter(|last| {
+            last.owned.is(&owned) && last.lookup == lookup && last.path == path
+        });
+        let stat = match known {
+            Some(known) => known.stat,
+            None => State::stat_at(self, &owned, lookup, &path)?,
+        };
+        Ok(hash_value(&stat))
     }
 
     fn drop(&mut self, this: Resource<Descriptor>) -> wasmtime::Result<()> {
