@@ -139,6 +139,7 @@ impl World {
         let ports = Ports {
             clock: clock.clone(),
             entropy: Arc::new(SeededEntropy::new(1)),
+            network: None,
         };
         let options = Options {
             sorted_directories: settings & 8 != 0,

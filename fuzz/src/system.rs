@@ -129,6 +129,7 @@ impl System {
         let ports = Ports {
             clock: granted,
             entropy: Arc::new(SeededEntropy::new(1)),
+            network: None,
         };
         let (kernel, authority) = Kernel::boot(ports, options).expect("there is randomness");
         let process = kernel

@@ -28,7 +28,8 @@ pub use limits::{
     EVENTS_MAX, IOV_MAX, Limits, NAME_MAX, PATH_MAX, POINTS_MAX, SYMLINKS_MAX, TRANSFER_MAX,
 };
 pub use net::{
-    ADDRESSES_MAX, AddressFamily, DATAGRAM_MAX, HOST_NAME_MAX, ReceivedFrom, SocketKind, SocketOption,
+    ADDRESSES_MAX, AddressFamily, DATAGRAM_MAX, HOST_NAME_MAX, ReceivedFrom, SocketKind,
+    SocketOption,
 };
 pub use poll::{Event, EventKind, Subscription};
 pub use process::{ExitStatus, ListSizes, PipeEnds, Received, Signal};

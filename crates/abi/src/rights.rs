@@ -98,6 +98,9 @@ impl Rights {
     /// What can apply to a connected socket.
     pub const SOCKET: Rights = Rights(Rights::STREAM.0 | Rights::SOCK_SHUTDOWN.0);
 
+    /// What can apply to a socket that a process makes: it may come to listen or to connect.
+    pub const NETWORK: Rights = Rights(Rights::SOCKET.0 | Rights::SOCK_ACCEPT.0);
+
     /// What can apply to a listening socket.
     pub const LISTENER: Rights = Rights(
         Rights::SOCK_ACCEPT.0

@@ -8,11 +8,12 @@
 //! transport, which is why two hosts cannot drift apart.
 
 use std::io::IoSlice;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::{
-    Advice, ClockId, Event, ExitStatus, Fd, FdFlags, FdStat, ListSizes, LookupFlags, OpenFlags,
-    Pid, PipeEnds, Received, RecvFlags, Rights, SetTimes, ShutdownFlags, Signal, Stat,
-    Subscription, Whence,
+    AddressFamily, Advice, ClockId, Event, ExitStatus, Fd, FdFlags, FdStat, ListSizes, LookupFlags,
+    OpenFlags, Pid, PipeEnds, Received, ReceivedFrom, RecvFlags, Rights, SetTimes, ShutdownFlags,
+    Signal, SocketKind, SocketOption, Stat, Subscription, Whence,
 };
 
 /// Calls the macro `$apply` with every system call.
@@ -128,6 +129,35 @@ macro_rules! for_each_syscall {
             SockSend sock_send(fd: Fd, data: &[IoSlice<'_>]) -> u32;
             /// Shuts directions of a socket down.
             SockShutdown sock_shutdown(fd: Fd, how: ShutdownFlags) -> ();
+            /// Makes a socket, neither bound nor connected. What it may reach is decided when it is
+            /// bound, connected or sent to. `EMFILE` when the table is full.
+            SockOpen sock_open(family: AddressFamily, kind: SocketKind) -> Fd;
+            /// Binds a socket to a local address; port 0 takes a free one. `EACCES` when no rule allows
+            /// it, `EINVAL` for an address of another family and for a socket that is bound.
+            SockBind sock_bind(fd: Fd, address: SocketAddr) -> ();
+            /// Listens, with room for `backlog` connections that were not taken yet; binds to a free
+            /// port first when the socket is not bound.
+            SockListen sock_listen(fd: Fd, backlog: u32) -> ();
+            /// Connects, or gives a datagram socket its peer. `EACCES` when no rule allows it. Blocks.
+            SockConnect sock_connect(fd: Fd, address: SocketAddr) -> ();
+            /// Takes the peer of a datagram socket away. `ENOTCONN` when it has none.
+            SockDisconnect sock_disconnect(fd: Fd) -> ();
+            /// The address that a socket is bound to. `EINVAL` before that.
+            SockLocalAddress sock_local_address(fd: Fd) -> SocketAddr;
+            /// The address that a socket is connected to. `ENOTCONN` before that.
+            SockPeerAddress sock_peer_address(fd: Fd) -> SocketAddr;
+            /// Receives, and says from whom. Blocks.
+            SockRecvFrom sock_recv_from(fd: Fd, buffer: &mut [u8], flags: RecvFlags) -> ReceivedFrom;
+            /// Sends, a datagram to `address` unless the socket is connected. `EACCES` when no rule
+            /// allows the address. Blocks.
+            SockSendTo sock_send_to(fd: Fd, data: &[IoSlice<'_>], address: Option<SocketAddr>) -> u32;
+            /// Value of an option. `ENOPROTOOPT` for one that the socket has not.
+            SockOptionGet sock_option_get(fd: Fd, option: SocketOption) -> u64;
+            /// Sets an option. `EINVAL` for a value out of range.
+            SockOptionSet sock_option_set(fd: Fd, option: SocketOption, value: u64) -> ();
+            /// Looks a host name up and writes its addresses, as many as fit; answers how many. `EACCES`
+            /// when no rule allows the name, `ENOENT` when there is no such name. Blocks.
+            NameLookup name_lookup(name: &str, addresses: &mut [IpAddr]) -> u32;
         }
     };
 }
@@ -197,11 +227,12 @@ macro_rules! travels {
 
 travels!(Scalar: u32, u64, i64, ClockId, Fd, Pid, Signal, Advice, FdFlags, Rights, SetTimes, Whence);
 travels!(Scalar: LookupFlags, OpenFlags, RecvFlags, ShutdownFlags);
+travels!(Scalar: AddressFamily, SocketKind, SocketOption);
 travels!(Text: &str);
 travels!(DataIn: &[IoSlice<'_>]);
 travels!(DataOut: &mut [u8]);
-travels!(RecordsIn: &[Subscription]);
-travels!(RecordsOut: &mut [Event]);
+travels!(RecordsIn: &[Subscription], SocketAddr, Option<SocketAddr>);
+travels!(RecordsOut: &mut [Event], &mut [IpAddr]);
 
 /// A type that can be the result of a system call.
 trait Answers {
@@ -214,7 +245,7 @@ macro_rules! answers {
 
 answers!(Unit: ());
 answers!(Scalar: u32, u64, Fd, Pid);
-answers!(Record: ListSizes, FdStat, Stat, PipeEnds, Received, ExitStatus);
+answers!(Record: ListSizes, FdStat, Stat, PipeEnds, Received, ReceivedFrom, SocketAddr, ExitStatus);
 
 macro_rules! define {
     ($(

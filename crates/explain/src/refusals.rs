@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use holm_kernel::net::{AddressClass, NetRule, Protocol};
 use holm_kernel::{Cause, Denial, Limit};
 use holm_package::grant::{Access, Grant, Limit as GrantLimit};
 use holm_package::guest_path::GuestPath;
@@ -58,6 +59,9 @@ pub fn explain(
                 shown(mount),
                 times(denial.count),
             )),
+            Cause::Network { rule, name, class } => {
+                sentences.push(explain_network(rule, name.as_deref(), *class, denial.count));
+            }
             Cause::Limit(limit) => sentences.push(explain_limit(*limit)),
         }
     }
@@ -114,6 +118,48 @@ fn directory_option(source: &str, guest: &str, access: Access) -> String {
         .to_option(),
         Err(_) => format!("--dir HOST_DIR::GUEST:{}", access.word()),
     }
+}
+
+/// What of the network was refused, the rule that allows it, and what that rule would open.
+fn explain_network(rule: &NetRule, name: Option<&str>, class: AddressClass, count: u64) -> String {
+    let what = match rule {
+        NetRule::Connect {
+            protocol,
+            host,
+            ports,
+        } => {
+            let verb = match protocol {
+                Protocol::Tcp => "connect to",
+                Protocol::Udp => "send datagrams to",
+            };
+            match name {
+                Some(name) => format!("{verb} {host}:{ports}, as {} was answered", shown(name)),
+                None => format!("{verb} {}:{ports}", shown(&host.to_string())),
+            }
+        }
+        NetRule::Listen {
+            protocol,
+            address,
+            ports,
+        } => match protocol {
+            Protocol::Tcp => format!("accept connections on {address}:{ports}"),
+            Protocol::Udp => format!("receive datagrams on {address}:{ports}"),
+        },
+        NetRule::Resolve(name) => format!("look up the name {}", shown(&name.to_string())),
+        NetRule::Loopback => "use the virtual loopback".to_owned(),
+        NetRule::All => "use the network".to_owned(),
+    };
+    let listens = matches!(rule, NetRule::Listen { .. });
+    let warning = match class {
+        AddressClass::Public => String::new(),
+        AddressClass::Loopback if listens => String::new(),
+        class => format!(". Think first: it is {class}"),
+    };
+    format!(
+        "refused: {what}{}. To allow it: {}{warning}",
+        times(count),
+        Grant::Network(rule.clone()).to_option(),
+    )
 }
 
 fn explain_limit(limit: Limit) -> String {

@@ -101,6 +101,9 @@ fn text(event: &TraceEvent<'_>) -> String {
                     buffer.len()
                 )
             }
+            Argument::Addresses(list) => {
+                write!(line, "{:?}", &list[..filled(event, list.len())])
+            }
             Argument::Events(list) => write!(line, "{:?}", &list[..filled(event, list.len())]),
             other => write!(line, "{other:?}"),
         };
@@ -167,6 +170,11 @@ fn object(event: &TraceEvent<'_>) -> Value {
                         .map(|one| format!("{one:?}"))
                         .collect::<Vec<_>>()
                 )
+            }
+            Argument::Address(address) => json!(address.map(|address| address.to_string())),
+            Argument::Addresses(list) => {
+                let shown = list[..filled(event, list.len())].iter();
+                json!(shown.map(ToString::to_string).collect::<Vec<_>>())
             }
             Argument::Events(list) => {
                 let shown = &list[..filled(event, list.len())];

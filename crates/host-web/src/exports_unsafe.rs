@@ -92,11 +92,13 @@ pub(crate) extern "C" fn holm_boot(seeded: u32, seed: u64) -> u32 {
         Ports {
             clock: Arc::new(VirtualClock::new()),
             entropy: Arc::new(SeededEntropy::new(seed)),
+            network: None,
         }
     } else {
         Ports {
             clock: Arc::new(WebClock),
             entropy: Arc::new(WebEntropy),
+            network: None,
         }
     };
     let machine = Machine::boot(ports, seeded != 0, Arc::new(Worker));

@@ -7,6 +7,8 @@ use std::sync::Mutex;
 
 use holm_abi::{Errno, Syscall};
 
+use crate::net::{AddressClass, NetRule};
+
 /// Most causes kept for one process.
 pub const DENIALS_MAX: usize = 64;
 
@@ -36,6 +38,16 @@ pub enum Cause {
         mount: String,
         /// The path, as the program named it.
         path: String,
+    },
+    /// No rule allows what a process wanted of the network.
+    Network {
+        /// The rule that would allow it, and nothing else.
+        rule: NetRule,
+        /// The name that was looked up, where the rule is about its address: a name does not
+        /// lead to special addresses.
+        name: Option<String>,
+        /// What kind of place it is.
+        class: AddressClass,
     },
     /// A limit was reached.
     Limit(Limit),

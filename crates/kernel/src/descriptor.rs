@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker, ready};
 
-use holm_abi::{Errno, Fd, FdFlags, FileType, Rights, Stat};
+use holm_abi::{Errno, Fd, FdFlags, FileType, RecvFlags, Rights, Stat};
 
+use crate::net::socket::NetSocket;
+use crate::process::Process;
 use crate::vfs::listing::Listing;
 use crate::vfs::mount::{Mount, Place};
 use crate::vfs::node::{File, Interest, Listener, Readiness, Result, Stream};
@@ -20,6 +22,8 @@ pub(crate) enum Object {
     Stream(Arc<dyn Stream>),
     /// A listening socket.
     Listener(Arc<dyn Listener>),
+    /// A socket that a process made or accepted.
+    Socket(Arc<NetSocket>),
     /// A directory.
     Directory(Place, Mutex<Listing>),
 }
@@ -64,6 +68,7 @@ impl OpenFile {
             Object::File(..) => FileType::RegularFile,
             Object::Stream(stream) => stream.file_type(),
             Object::Listener(_) => FileType::SocketStream,
+            Object::Socket(socket) => socket.file_type(),
             Object::Directory(..) => FileType::Directory,
         }
     }
@@ -74,9 +79,9 @@ impl OpenFile {
             Object::File(file, mount) => Ok((file.stat()?, Some(mount))),
             Object::Directory(place, _) => Ok((place.directory.stat()?, Some(&place.mount))),
             Object::Stream(stream) => Ok((stream.stat()?, None)),
-            Object::Listener(_) => Ok((
+            Object::Listener(_) | Object::Socket(_) => Ok((
                 Stat {
-                    file_type: FileType::SocketStream,
+                    file_type: self.file_type(),
                     links: 1,
                     ..Stat::default()
                 },
@@ -89,7 +94,7 @@ impl OpenFile {
         match &self.object {
             Object::File(file, _) => Ok(file),
             Object::Directory(..) => Err(Errno::IsDirectory),
-            Object::Stream(_) | Object::Listener(_) => Err(Errno::NotSeekable),
+            Object::Stream(_) | Object::Listener(_) | Object::Socket(_) => Err(Errno::NotSeekable),
         }
     }
 
@@ -105,7 +110,12 @@ impl OpenFile {
         }
     }
 
-    pub(crate) fn read(&self, buffer: &mut [u8], waker: &Waker) -> Poll<Result<usize>> {
+    pub(crate) fn read(
+        &self,
+        process: &Process,
+        buffer: &mut [u8],
+        waker: &Waker,
+    ) -> Poll<Result<usize>> {
         match &self.object {
             Object::File(file, _) => {
                 let mut offset = crate::lock(&self.offset);
@@ -116,10 +126,19 @@ impl OpenFile {
             Object::Stream(stream) => self.blocking(stream.read(buffer, waker)),
             Object::Directory(..) => Poll::Ready(Err(Errno::IsDirectory)),
             Object::Listener(_) => Poll::Ready(Err(Errno::NotConnected)),
+            Object::Socket(socket) => {
+                let received = socket.receive(process, buffer, RecvFlags::NONE, waker);
+                self.blocking(received.map_ok(|received| received.size as usize))
+            }
         }
     }
 
-    pub(crate) fn write(&self, data: &[IoSlice<'_>], waker: &Waker) -> Poll<Result<usize>> {
+    pub(crate) fn write(
+        &self,
+        process: &Process,
+        data: &[IoSlice<'_>],
+        waker: &Waker,
+    ) -> Poll<Result<usize>> {
         match &self.object {
             Object::File(file, _) => {
                 let mut offset = crate::lock(&self.offset);
@@ -137,6 +156,7 @@ impl OpenFile {
             Object::Stream(stream) => self.blocking(stream.write(data, waker)),
             Object::Directory(..) => Poll::Ready(Err(Errno::IsDirectory)),
             Object::Listener(_) => Poll::Ready(Err(Errno::NotConnected)),
+            Object::Socket(socket) => self.blocking(socket.send(process, data, None, waker)),
         }
     }
 
@@ -158,6 +178,7 @@ impl OpenFile {
                 Interest::Read => listener.readiness(waker),
                 Interest::Write => Poll::Ready(Err(Errno::NotSupported)),
             },
+            Object::Socket(socket) => socket.readiness(interest, waker),
             Object::Directory(..) => Poll::Ready(Ok(Readiness::default())),
         }
     }

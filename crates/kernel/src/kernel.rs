@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, Weak};
 
 use holm_abi::{Errno, Pid};
 
-use crate::port::{Clock, Entropy};
+use crate::port::{Clock, Entropy, Network};
 use crate::process::Process;
 
 /// What a system is made with.
@@ -16,6 +16,8 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
+    /// The network; a system without one still has the virtual loopback.
+    pub network: Option<Arc<dyn Network>>,
 }
 
 /// How a system behaves.
@@ -36,6 +38,7 @@ pub struct Authority(());
 pub struct Kernel {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) network: Option<Arc<dyn Network>>,
     pub(crate) options: Options,
     /// Inode numbers are shown through a secret permutation, so that a guest cannot tell
     /// one host's disk from another's.
@@ -57,6 +60,7 @@ impl Kernel {
         let kernel = Kernel {
             clock: ports.clock,
             entropy: ports.entropy,
+            network: ports.network,
             options,
             inode_key: u64::from_le_bytes(key),
             next_pid: AtomicU32::new(1),

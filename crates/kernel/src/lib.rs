@@ -5,11 +5,15 @@
 //! backends ([`vfs::node`]); guests reach it through the system calls of [`Task`].
 //!
 //! Locks, in the order in which they may be taken together (indented under the one held);
-//! none is held while a backend or a host works, but for the first:
+//! none is held while a backend or a host works, but for those that say so:
 //!
 //! ```text
 //! OpenFile::offset, Listing     one open file; held during its read or write
 //!   backend's own locks
+//! NetSocket::state              one socket; held while it is bound or connected
+//!   Pins::names                 one process
+//!   DenialLog
+//! Question::answer              one lookup of a name; held while the host is asked for it
 //! DescriptorTable               one process; lookups and changes of the table
 //! Life                          one process; end, wakers
 //! Process::children             one process
@@ -26,6 +30,7 @@ mod descriptor;
 pub mod deterministic;
 pub mod escape;
 pub mod kernel;
+pub mod net;
 pub mod pipe;
 pub mod port;
 pub mod process;
@@ -43,6 +48,7 @@ pub use holm_abi as abi;
 
 pub use denial::{Cause, Denial, Limit};
 pub use kernel::{Authority, Kernel, Options, Ports};
+pub use net::{NetRule, NetRules, NetworkPolicy};
 pub use pipe::{PipeReader, PipeWriter, pipe};
 pub use process::{
     ChildMount, ChildSpec, Interrupt, ListenerSpec, Process, ProcessSpec, SpawnError,

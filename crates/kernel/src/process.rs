@@ -13,6 +13,7 @@ pub use spawn::{ChildMount, ChildSpec, ListenerSpec, ProcessSpec, SpawnError, St
 use crate::denial::{Cause, Denial, DenialLog, Limit};
 use crate::descriptor::DescriptorTable;
 use crate::kernel::Kernel;
+use crate::net::NetworkPolicy;
 use crate::port::Clock;
 use crate::trace::Observer;
 use crate::vfs::mount::Namespace;
@@ -35,6 +36,7 @@ pub struct Process {
     environment: Arc<[(String, String)]>,
     namespace: Arc<Namespace>,
     clock: Arc<dyn Clock>,
+    pub(crate) network: NetworkPolicy,
     limits: Limits,
     observer: Option<Arc<dyn Observer>>,
     started_ns: u64,

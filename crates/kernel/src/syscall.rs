@@ -6,6 +6,7 @@
 mod clock;
 mod descriptor;
 mod file;
+mod net;
 mod path;
 mod poll;
 mod process;
@@ -29,6 +30,10 @@ pub(crate) use poll::{poll_oneoff, poll_ready};
 pub(crate) use process::{
     args_get, args_sizes_get, environ_get, environ_sizes_get, proc_exit, proc_id, proc_kill,
     proc_raise, proc_wait, sched_yield,
+};
+pub(crate) use net::{
+    name_lookup, sock_bind, sock_connect, sock_disconnect, sock_listen, sock_local_address,
+    sock_open, sock_option_get, sock_option_set, sock_peer_address, sock_recv_from, sock_send_to,
 };
 pub(crate) use socket::{sock_accept, sock_recv, sock_send, sock_shutdown};
 
@@ -106,13 +111,13 @@ fn missing(entry: &Entry, rights: Rights) -> Errno {
         }
         Object::Directory(..) => Errno::NotCapable,
         _ if rights.intersects(below) => Errno::NotDirectory,
-        Object::Stream(_) | Object::Listener(_)
+        Object::Stream(_) | Object::Listener(_) | Object::Socket(_)
             if rights.intersects(offset | Rights::FD_ADVISE | Rights::FD_ALLOCATE) =>
         {
             Errno::NotSeekable
         }
         Object::Stream(_) if rights.intersects(Rights::SOCK_ACCEPT) => Errno::Invalid,
-        Object::Stream(_) | Object::Listener(_)
+        Object::Stream(_) | Object::Listener(_) | Object::Socket(_)
             if rights.intersects(Rights::FD_FILESTAT_SET_SIZE | Rights::FD_FILESTAT_SET_TIMES) =>
         {
             Errno::Invalid

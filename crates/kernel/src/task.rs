@@ -1,13 +1,15 @@
 //! Tasks: threads of a process, and the system calls they make.
 
 use std::io::IoSlice;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use holm_abi::{
-    Advice, ClockId, Errno, Event, ExitStatus, Fd, FdFlags, FdStat, ListSizes, LookupFlags,
-    OpenFlags, Pid, PipeEnds, Received, RecvFlags, Rights, SetTimes, ShutdownFlags, Signal, Stat,
-    Subscription, Syscall, Whence, for_each_syscall,
+    AddressFamily, Advice, ClockId, Errno, Event, ExitStatus, Fd, FdFlags, FdStat, ListSizes,
+    LookupFlags, OpenFlags, Pid, PipeEnds, Received, ReceivedFrom, RecvFlags, Rights, SetTimes,
+    ShutdownFlags, Signal, SocketKind, SocketOption, Stat, Subscription, Syscall, Whence,
+    for_each_syscall,
 };
 
 use crate::process::Process;
@@ -163,10 +165,11 @@ macro_rules! entry_points {
         #[expect(clippy::too_many_arguments, reason = "path_open has seven parameters in WASI 0.1")]
         mod traced {
             use super::{
-                Advice, AsAnswer, AsArgument, ClockId, Event, ExitStatus, Fd, FdFlags, FdStat,
-                IoSlice, ListSizes, LookupFlags, OpenFlags, Pid, PipeEnds, Poll, Received,
-                RecvFlags, Rights, SetTimes, ShutdownFlags, Signal, Stat, Subscription, SysResult,
-                Syscall, Task, TraceEvent, Whence,
+                AddressFamily, Advice, AsAnswer, AsArgument, ClockId, Event, ExitStatus, Fd,
+                FdFlags, FdStat, IoSlice, IpAddr, ListSizes, LookupFlags, OpenFlags, Pid, PipeEnds,
+                Poll, Received, ReceivedFrom, RecvFlags, Rights, SetTimes, ShutdownFlags, Signal,
+                SocketAddr, SocketKind, SocketOption, Stat, Subscription, SysResult, Syscall, Task,
+                TraceEvent, Whence,
             };
 
             $(

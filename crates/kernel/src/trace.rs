@@ -5,12 +5,13 @@
 
 use std::fmt::{self, Debug, Display};
 use std::io::IoSlice;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use holm_abi::{
-    Advice, ClockId, Errno, Event, ExitStatus, Fd, FdFlags, FdStat, ListSizes, LookupFlags,
-    OpenFlags, Pid, PipeEnds, Received, RecvFlags, Rights, SetTimes, ShutdownFlags, Signal, Stat,
-    Subscription, Syscall, Whence,
+    AddressFamily, Advice, ClockId, Errno, Event, ExitStatus, Fd, FdFlags, FdStat, ListSizes,
+    LookupFlags, OpenFlags, Pid, PipeEnds, Received, ReceivedFrom, RecvFlags, Rights, SetTimes,
+    ShutdownFlags, Signal, SocketKind, SocketOption, Stat, Subscription, Syscall, Whence,
 };
 
 use crate::process::Process;
@@ -92,6 +93,10 @@ pub enum Argument<'a> {
     Subscriptions(&'a [Subscription]),
     /// Where events went: as many as the call answers.
     Events(&'a [Event]),
+    /// A socket's address, where there is one.
+    Address(Option<SocketAddr>),
+    /// Where addresses went: as many as the call answers.
+    Addresses(&'a [IpAddr]),
 }
 
 impl Debug for Argument<'_> {
@@ -112,6 +117,9 @@ impl Debug for Argument<'_> {
             Argument::DataOut(buffer) => write!(f, "[{}]", buffer.len()),
             Argument::Subscriptions(list) => write!(f, "{list:?}"),
             Argument::Events(list) => write!(f, "[{}]", list.len()),
+            Argument::Address(Some(address)) => write!(f, "{address}"),
+            Argument::Address(None) => f.write_str("-"),
+            Argument::Addresses(list) => write!(f, "[{}]", list.len()),
         }
     }
 }
@@ -170,6 +178,12 @@ shows! {
     Signal => |value| Argument::Named(value);
     Whence => |value| Argument::Named(value);
     Advice => |value| Argument::Named(value);
+    AddressFamily => |value| Argument::Named(value);
+    SocketKind => |value| Argument::Named(value);
+    SocketOption => |value| Argument::Named(value);
+    SocketAddr => |value| Argument::Address(Some(*value));
+    Option<SocketAddr> => |value| Argument::Address(*value);
+    &mut [IpAddr] => |value| Argument::Addresses(value);
 }
 
 macro_rules! answers {
@@ -194,5 +208,7 @@ answers! {
     Stat => |value| Answer::Record(value);
     PipeEnds => |value| Answer::Record(value);
     Received => |value| Answer::Record(value);
+    ReceivedFrom => |value| Answer::Record(value);
+    SocketAddr => |value| Answer::Record(value);
     ExitStatus => |value| Answer::Record(value);
 }

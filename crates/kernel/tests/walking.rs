@@ -182,6 +182,7 @@ fn nothing_outside_is_reached() {
         let ports = Ports {
             clock,
             entropy: Arc::new(SeededEntropy::new(seed)),
+            network: None,
         };
         let (kernel, authority) = Kernel::boot(ports, Options::default()).expect("entropy");
         let spec = ProcessSpec {

@@ -59,8 +59,13 @@ impl System {
         let behaviour = Options {
             sorted_directories: options.seed.is_some(),
         };
+        let ports = Ports {
+            clock,
+            entropy,
+            network: None,
+        };
         let (kernel, authority) =
-            Kernel::boot(Ports { clock, entropy }, behaviour).map_err(SystemError::Entropy)?;
+            Kernel::boot(ports, behaviour).map_err(SystemError::Entropy)?;
         let engine = Engine::new(options.engine)?;
         Ok(System {
             kernel,
@@ -88,6 +93,15 @@ impl System {
     /// [`LoadError`] when there is no such file, or it is no program.
     pub fn open(&self, path: &Path) -> Result<Program, LoadError> {
         self.engine.open(path)
+    }
+
+    /// A program from bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`] when they are no program.
+    pub fn program_from_bytes(&self, name: &str, bytes: Vec<u8>) -> Result<Program, LoadError> {
+        self.engine.program_from_bytes(name, bytes)
     }
 
     /// A process in the making: it holds its name as argument 0, and nothing else.

@@ -9,11 +9,14 @@ use core::fmt;
 use core::time::Duration;
 use std::borrow::Cow;
 
+use holm_kernel::net::NetRule;
+
 use crate::guest_path::GuestPath;
 use crate::units::{format_duration, format_size};
 
 mod address;
 mod lock;
+mod network;
 mod options;
 mod remembered;
 #[cfg(test)]
@@ -24,6 +27,7 @@ pub use lock::{
     Asked, EnvironmentValue, Grants, HostPolicy, ListenPolicy, Lock, LockError, LockedMount,
     LockedSource, Missing, MissingReason, Stdio, resolve,
 };
+pub use network::{NetRuleError, NetRuleProblem, parse_net_rule};
 pub use options::{OptionError, check_variable_name};
 pub use remembered::{
     Memory, REMEMBERED_BYTES_MAX, REMEMBERED_MAX, RememberedError, RememberedGrant,
@@ -235,6 +239,8 @@ pub enum Capability {
     Environment(String),
     /// Accepting connections on an address of the host.
     Listen(ListenAddress),
+    /// Something of the network.
+    Network(NetRule),
     /// A clock as fine as the host's.
     FineClock,
     /// Writing escape sequences to the person's terminal.
@@ -301,6 +307,8 @@ pub enum Grant {
     },
     /// `--listen ADDRESS`
     Listen(ListenAddress),
+    /// `--net RULE`
+    Network(NetRule),
     /// `--clock=fine` or `--clock=coarse`
     Clock(ClockPrecision),
     /// `--terminal-escapes`
@@ -345,6 +353,7 @@ impl Capability {
             },
             Self::Environment(name) => Grant::PassVariable(name.clone()),
             Self::Listen(address) => Grant::Listen(*address),
+            Self::Network(rule) => Grant::Network(rule.clone()),
             Self::FineClock => Grant::Clock(ClockPrecision::Fine),
             Self::TerminalEscapes => Grant::TerminalEscapes,
             Self::Limit(limit) => Grant::Limit(*limit),
@@ -395,6 +404,7 @@ impl Grant {
             Self::PassVariable(name) => ("env", name.clone()),
             Self::SetVariable { name, value } => ("env", format!("{name}={value}")),
             Self::Listen(address) => ("listen", address.to_string()),
+            Self::Network(rule) => ("net", rule.to_string()),
             Self::Clock(precision) => ("clock", precision.word().to_owned()),
             Self::TerminalEscapes => ("terminal-escapes", String::new()),
             Self::Limit(Limit::Memory(bytes)) => ("memory", format_size(*bytes)),
@@ -453,6 +463,7 @@ impl fmt::Display for Capability {
             ),
             Self::Environment(name) => write_variable(formatter, name),
             Self::Listen(address) => write!(formatter, "accept connections on {address}"),
+            Self::Network(rule) => network::describe(formatter, rule),
             Self::FineClock => formatter.write_str("tell time as finely as the host can"),
             Self::TerminalEscapes => formatter.write_str("send escape sequences to your terminal"),
             Self::Limit(limit) => limit.fmt(formatter),
@@ -549,6 +560,7 @@ impl fmt::Display for Grant {
                 formatter.write_str(", set for it")
             }
             Self::Listen(address) => write!(formatter, "accept connections on {address}"),
+            Self::Network(rule) => network::describe(formatter, rule),
             Self::Clock(ClockPrecision::Fine) => Capability::FineClock.fmt(formatter),
             Self::Clock(ClockPrecision::Coarse) => formatter.write_str("tell time coarsely"),
             Self::TerminalEscapes => Capability::TerminalEscapes.fmt(formatter),

@@ -154,6 +154,7 @@ pub(crate) fn prepare(
             started: Instant::now(),
         }),
         entropy: Arc::new(SeededEntropy::new(1)),
+        network: None,
     };
     let (kernel, authority) = Kernel::boot(ports, Options::default()).expect("boots");
     let stdout = Arc::new(Capture::default());

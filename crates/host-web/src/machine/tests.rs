@@ -68,6 +68,7 @@ impl Bench {
         let ports = Ports {
             clock: Arc::new(Steady(clock.clone())),
             entropy: Arc::new(SeededEntropy::new(1)),
+            network: None,
         };
         let machine = Machine::boot(ports, false, page.clone()).expect("it boots");
         Bench {

@@ -10,6 +10,7 @@ use super::{Family, Life, Process, Usage};
 use crate::denial::{Cause, DenialLog, Limit};
 use crate::descriptor::{DescriptorTable, Entry, Object, OpenFile};
 use crate::kernel::{Authority, Kernel};
+use crate::net::{NetRules, NetworkPolicy};
 use crate::port::Clock;
 use crate::trace::Observer;
 use crate::vfs::devfs::DeviceDirectory;
@@ -56,6 +57,8 @@ pub struct ProcessSpec {
     pub streams: StandardStreams,
     /// Its listening sockets.
     pub listeners: Vec<ListenerSpec>,
+    /// What of the network it may use.
+    pub network: NetRules,
     /// What it may use.
     pub limits: Limits,
     /// A clock other than the system's, such as a coarse one.
@@ -73,6 +76,7 @@ impl Default for ProcessSpec {
             namespace: Namespace::builder(),
             streams: StandardStreams::default(),
             listeners: Vec::new(),
+            network: NetRules::none(),
             limits: Limits::default(),
             clock: None,
             observer: None,
@@ -102,6 +106,9 @@ pub struct ChildSpec {
     pub mounts: Vec<ChildMount>,
     /// Descriptors to pass on: the child's number, the parent's number, the rights to keep.
     pub descriptors: Vec<(Fd, Fd, Rights)>,
+    /// What of the parent's network to pass on: what these rules and the parent's both allow.
+    /// `None` is nothing.
+    pub network: Option<NetRules>,
     /// Limits; the parent's hold as well.
     pub limits: Limits,
 }
@@ -169,6 +176,7 @@ impl Kernel {
             environment: spec.environment,
             namespace,
             table,
+            network: NetworkPolicy::new(spec.network),
             limits: spec.limits,
             clock: spec.clock.unwrap_or_else(|| self.clock.clone()),
             observer: spec.observer,
@@ -190,6 +198,7 @@ impl Kernel {
             namespace: parts.namespace,
             started_ns: self.clock.monotonic_ns(),
             clock: parts.clock,
+            network: parts.network,
             limits: parts.limits,
             observer: parts.observer,
             descriptors: Mutex::new(parts.table),
@@ -261,6 +270,7 @@ impl Process {
             environment: spec.environment,
             namespace,
             table,
+            network: self.network.narrowed(spec.network.unwrap_or_default()),
             limits,
             clock: self.clock.clone(),
             observer: self.observer.clone(),
@@ -284,6 +294,7 @@ struct Parts {
     environment: Vec<(String, String)>,
     namespace: Arc<Namespace>,
     table: DescriptorTable,
+    network: NetworkPolicy,
     limits: Limits,
     clock: Arc<dyn Clock>,
     observer: Option<Arc<dyn Observer>>,

@@ -4,7 +4,10 @@ use std::io::IoSlice;
 use std::sync::Arc;
 use std::task::{Poll, ready};
 
-use holm_abi::{Advice, Errno, Fd, FdFlags, Rights, SetTimes, Stat, Syscall, TRANSFER_MAX, Whence};
+use holm_abi::{
+    Advice, DATAGRAM_MAX, Errno, Fd, FdFlags, FileType, Rights, SetTimes, Stat, Syscall,
+    TRANSFER_MAX, Whence,
+};
 
 use super::{count, done};
 use crate::denial::{Cause, Limit};
@@ -19,7 +22,7 @@ const OFFSET_MAX: u64 = i64::MAX as u64;
 pub(crate) fn fd_read(task: &mut Task, fd: Fd, buffer: &mut [u8]) -> SysResult<u32> {
     let open = task.open_file(fd, Rights::FD_READ)?;
     let buffer = clamp(buffer);
-    received(task, open.read(buffer, &task.waker))
+    received(task, open.read(&task.process, buffer, &task.waker))
 }
 
 pub(crate) fn fd_pread(task: &mut Task, fd: Fd, buffer: &mut [u8], offset: u64) -> SysResult<u32> {
@@ -34,10 +37,11 @@ pub(crate) fn fd_pread(task: &mut Task, fd: Fd, buffer: &mut [u8], offset: u64) 
 
 pub(crate) fn fd_write(task: &mut Task, fd: Fd, data: &[IoSlice<'_>]) -> SysResult<u32> {
     let open = task.open_file(fd, Rights::FD_WRITE)?;
+    check_datagram(&open, data)?;
     let (data, cut) = clamp_data(data);
     let data = cut.as_ref().map_or(data, std::slice::from_ref);
     task.check_bytes_out(data)?;
-    sent(task, open.write(data, &task.waker))
+    sent(task, open.write(&task.process, data, &task.waker))
 }
 
 pub(crate) fn fd_pwrite(
@@ -58,8 +62,17 @@ pub(crate) fn fd_pwrite(
     sent(task, Poll::Ready(written))
 }
 
+/// A datagram goes whole or not at all: `EMSGSIZE` for one that is too long.
+pub(super) fn check_datagram(open: &OpenFile, data: &[IoSlice<'_>]) -> Result<()> {
+    let whole = open.file_type() == FileType::SocketDgram;
+    if whole && data.iter().map(|slice| slice.len()).sum::<usize>() > DATAGRAM_MAX {
+        return Err(Errno::MessageSize);
+    }
+    Ok(())
+}
+
 /// A transfer that is too large is a short one.
-fn clamp(buffer: &mut [u8]) -> &mut [u8] {
+pub(super) fn clamp(buffer: &mut [u8]) -> &mut [u8] {
     let length = buffer.len().min(TRANSFER_MAX);
     &mut buffer[..length]
 }
@@ -178,7 +191,7 @@ pub(crate) fn fd_advise(
             range(offset, length).and_then(|()| file.advise(offset, length, advice))
         }
         Object::Directory(..) => Err(Errno::BadFd),
-        Object::Stream(_) | Object::Listener(_) => Err(Errno::NotSeekable),
+        Object::Stream(_) | Object::Listener(_) | Object::Socket(_) => Err(Errno::NotSeekable),
     })
 }
 
@@ -207,7 +220,7 @@ fn synchronise(open: &OpenFile, data_only: bool) -> Result<()> {
         Object::File(file, _) => file.sync(data_only),
         Object::Directory(place, _) => place.directory.sync(data_only),
         Object::Stream(stream) => stream.sync(),
-        Object::Listener(_) => Err(Errno::Invalid),
+        Object::Listener(_) | Object::Socket(_) => Err(Errno::Invalid),
     }
 }
 
@@ -260,7 +273,7 @@ pub(crate) fn fd_filestat_set_times(task: &mut Task, fd: Fd, times: SetTimes) ->
         Object::Directory(place, _) => task
             .writable(place, call, ".")
             .and_then(|()| place.directory.set_times(times)),
-        Object::Stream(_) | Object::Listener(_) => Err(Errno::NotSupported),
+        Object::Stream(_) | Object::Listener(_) | Object::Socket(_) => Err(Errno::NotSupported),
     })
 }
 

@@ -204,6 +204,7 @@ impl Run {
         let ports = Ports {
             clock: clock.clone(),
             entropy: Arc::new(SeededEntropy::new(random.next_u64())),
+            network: None,
         };
         let (kernel, authority) = Kernel::boot(ports, options).expect("seeded entropy");
         let stdin = ScriptedStream::terminal();
@@ -377,7 +378,7 @@ impl Run {
             };
             // What leads to a mount that the child does not get would be found by the checks.
             let fits = match &entry.open.object {
-                Object::Stream(_) | Object::Listener(_) => true,
+                Object::Stream(_) | Object::Listener(_) | Object::Socket(_) => true,
                 Object::File(_, mount) => may_use(&view, mount),
                 Object::Directory(place, _) => may_use(&view, &place.mount),
             };

@@ -367,6 +367,7 @@ fn process(slave: &Arc<TtySlave>) -> Arc<Process> {
     let ports = Ports {
         clock: Arc::new(HandClock::default()),
         entropy: Arc::new(SeededEntropy::new(1)),
+        network: None,
     };
     let (kernel, authority) = Kernel::boot(ports, Options::default()).expect("it boots");
     let spec = ProcessSpec {

@@ -18,6 +18,7 @@
 
 use core::fmt;
 
+use holm_kernel::net::NetRule;
 use thiserror::Error;
 
 use super::{Access, ClockPrecision, Grant, Limits, ListenAddress, Need};
@@ -154,6 +155,7 @@ fn same_thing(one: &Grant, other: &Grant) -> bool {
             Grant::PassVariable(other) | Grant::SetVariable { name: other, .. },
         ) => one == other,
         (Grant::Listen(one), Grant::Listen(other)) => one == other,
+        (Grant::Network(one), Grant::Network(other)) => one == other,
         (Grant::Clock(_), Grant::Clock(_)) | (Grant::TerminalEscapes, Grant::TerminalEscapes) => {
             true
         }
@@ -221,6 +223,8 @@ pub struct Lock {
     pub environment: Vec<(String, EnvironmentValue)>,
     /// The addresses listened on.
     pub listen: Vec<ListenAddress>,
+    /// What of the network may be used.
+    pub network: Vec<NetRule>,
     /// The clock's precision.
     pub clock: ClockPrecision,
     /// Whether escape sequences reach the terminal.

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::{
     Access, ClockPrecision, DISK_GUEST, Grant, Limit, ListenAddress, ListenAddressError,
-    TEMPORARY_GUEST, shown,
+    NetRuleError, TEMPORARY_GUEST, parse_net_rule, shown,
 };
 use crate::guest_path::{GuestPath, GuestPathError};
 use crate::units::{UnitError, parse_duration, parse_size};
@@ -134,6 +134,12 @@ pub enum OptionError {
         /// What is wrong with it.
         source: ListenAddressError,
     },
+    /// A rule for the network could not be read.
+    #[error("--net {source}")]
+    Network {
+        /// What is wrong with it.
+        source: NetRuleError,
+    },
 }
 
 const DIRECTORY_FORM: &str = "--dir HOST[::GUEST][:ro|:rw|:cow]";
@@ -203,6 +209,7 @@ impl Grant {
             "tmp" => Self::parse_temporary(value),
             "env" => Self::parse_variable(value),
             "listen" => Self::parse_listen(value),
+            "net" => Self::parse_network(value),
             "clock" => ClockPrecision::from_word(value)
                 .map(Self::Clock)
                 .ok_or_else(|| OptionError::Clock {
@@ -339,6 +346,18 @@ impl Grant {
         ListenAddress::parse(value)
             .map(Self::Listen)
             .map_err(|source| OptionError::Listen { source })
+    }
+
+    /// Reads the value of `--net`: a rule.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionError`], with what to write instead.
+    pub fn parse_network(value: &str) -> Result<Self, OptionError> {
+        check_value("net", value, "--net example.com:443")?;
+        parse_net_rule(value)
+            .map(Self::Network)
+            .map_err(|source| OptionError::Network { source })
     }
 
     /// Reads the value of `--memory`: a size.

@@ -34,6 +34,7 @@ impl System {
         let ports = Ports {
             clock: clock.clone(),
             entropy: Arc::new(SeededEntropy::new(1)),
+            network: None,
         };
         let quota = Quota {
             bytes: 1 << 20,

@@ -73,6 +73,7 @@ impl System {
         let ports = Ports {
             clock: system.clock.clone(),
             entropy: Arc::new(SeededEntropy::new(7)),
+            network: None,
         };
         let (kernel, authority) =
             Kernel::boot(ports, options).map_err(|errno| errno.to_string())?;

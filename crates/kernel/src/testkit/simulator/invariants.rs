@@ -57,6 +57,7 @@ impl Run {
                 Object::Directory(place, _) => (Rights::DIRECTORY, Some(&place.mount)),
                 Object::Stream(_) => (Rights::SOCKET | Rights::DEVICE, None),
                 Object::Listener(_) => (Rights::LISTENER, None),
+                Object::Socket(_) => (Rights::NETWORK, None),
             };
             if !most.contains(entry.rights) {
                 self.fail(&format!("{fd} has {}", entry.rights));

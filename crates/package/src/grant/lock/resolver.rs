@@ -50,6 +50,7 @@ fn as_asked(grant: &Grant) -> Option<Need> {
         Grant::Temporary { guest, size } => Capability::Temporary { guest, size },
         Grant::PassVariable(name) => Capability::Environment(name),
         Grant::Listen(address) => Capability::Listen(address),
+        Grant::Network(rule) => Capability::Network(rule),
         Grant::Clock(ClockPrecision::Fine) => Capability::FineClock,
         Grant::TerminalEscapes => Capability::TerminalEscapes,
         Grant::Limit(limit) => Capability::Limit(limit),
@@ -75,6 +76,7 @@ impl<'a> Resolver<'a> {
                 mounts: Vec::new(),
                 environment: Vec::new(),
                 listen: Vec::new(),
+                network: Vec::new(),
                 clock: policy.clock,
                 terminal_escapes: false,
                 limits: Limits::default(),
@@ -159,6 +161,13 @@ impl<'a> Resolver<'a> {
                     self.miss(need, MissingReason::HostPolicy);
                 } else if !self.lock.listen.contains(address) {
                     self.lock.listen.push(*address);
+                }
+            }
+            Grant::Network(_) => {
+                if let Capability::Network(rule) = &need.capability
+                    && !self.lock.network.contains(rule)
+                {
+                    self.lock.network.push(rule.clone());
                 }
             }
             Grant::Clock(ClockPrecision::Coarse) => self.miss(need, MissingReason::Denied),

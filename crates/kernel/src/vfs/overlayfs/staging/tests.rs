@@ -70,6 +70,7 @@ fn system(quota: u64) -> System {
     let ports = Ports {
         clock,
         entropy: Arc::new(SeededEntropy::new(1)),
+        network: None,
     };
     let (kernel, authority) = Kernel::boot(ports, Options::default()).expect("it boots");
     let spec = ProcessSpec {

@@ -1,0 +1,16 @@
+//! The network: which addresses and names a process may reach, and the sockets it reaches them by.
+//!
+//! A host carries packets ([`crate::port::Network`]); every question whether one may is
+//! answered here, for each bind, connect and send.
+
+pub mod address;
+pub mod host;
+pub(crate) mod pins;
+pub mod policy;
+pub mod rules;
+pub(crate) mod socket;
+
+pub use address::{AddressClass, AddressRange, classify, unwrap_disguise};
+pub use host::{HostError, HostTarget, parse_host};
+pub use policy::NetworkPolicy;
+pub use rules::{HostPattern, NamePattern, NetRule, NetRules, PortRanges, Protocol};
