@@ -112,6 +112,7 @@ mod platform {
         (Host::TIME, Errno::TimedOut),
         (Host::COMM, Errno::NoLink),
         (Host::RESTART, Errno::Interrupted),
+        (Host::NONET, Errno::NetworkUnreachable),
     ];
 }
 

@@ -6,13 +6,16 @@
 //! | [`ImageFile`] | a disk image, locked |
 //! | [`NativeClock`], [`NativeEntropy`] | the kernel's ports |
 //! | [`stdin`], [`stdout`], [`stderr`] | the process's own streams, escapes filtered on request |
-//! | [`HostListener`] | listening sockets |
+//! | [`NativeNetwork`], [`Resolver`] | TCP, UDP and names |
+//! | [`HostListener`] | sockets that listen before a program runs |
 //! | [`Reactor`], [`Parker`] | blocking: what a thread does while a call is `Pending` |
+//! | [`drive`], [`Alarm`] | the same for tasks that no waiting thread stands behind |
 //! | [`Interrupts`] | SIGINT, SIGTERM, SIGHUP |
 //! | [`Usage`] | CPU time and peak memory |
 //!
-//! Nothing here starts a thread, and nothing is created before it is used: a program that
-//! never blocks never pays for the reactor.
+//! Nothing is created before it is used: a program that never blocks never pays for the
+//! reactor. Threads are started by two things alone: lookups of names, whose few threads end
+//! when idle, and [`drive`].
 //!
 //! Linux is the first home. macOS and the BSDs compile the portable halves (a listing is a
 //! snapshot, appends are not atomic against other processes, a pipe stands in for the
@@ -39,6 +42,7 @@ mod interrupt;
 mod interrupt_unsafe;
 mod listener;
 mod metadata;
+mod net;
 mod notifier;
 mod parker;
 mod reactor;
@@ -58,6 +62,7 @@ pub use file::HostFile;
 pub use holm_kernel::escape::EscapeFilter;
 pub use interrupt::Interrupts;
 pub use listener::HostListener;
+pub use net::{FixedResolver, NativeNetwork, Resolver, SystemResolver};
 pub use parker::Parker;
 pub use reactor::{Alarm, Reactor, drive, reactor};
 pub use stdio::{Escapes, stderr, stdin, stdout};

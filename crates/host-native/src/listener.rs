@@ -1,30 +1,25 @@
-//! Listening sockets of the host.
+//! Listening sockets of the host, made by the host's user rather than by a program.
 
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-use holm_abi::FileType;
+use holm_abi::{AddressFamily, FileType};
+use holm_kernel::port::Socket;
 use holm_kernel::vfs::{Interest, Listener, Readiness, Result, Stream};
 use rustix::io::Errno as Host;
-use rustix::net::sockopt::set_socket_reuseaddr;
-use rustix::net::{AddressFamily, SocketType, bind, getsockname, listen};
 
-use crate::byte_stream::readiness_of;
-use crate::descriptor::Descriptor;
-use crate::errno::from_host;
 use crate::error::{self, HostError};
-use crate::reactor::reactor;
+use crate::net::TcpSocket;
 use crate::socket::HostSocket;
 
 /// Connections that may wait to be accepted.
-const BACKLOG: i32 = 1024;
+const BACKLOG: u32 = 1024;
 
 /// A listening TCP socket.
 #[derive(Debug)]
 pub struct HostListener {
-    descriptor: Descriptor,
+    socket: Arc<TcpSocket>,
     address: SocketAddr,
 }
 
@@ -40,17 +35,12 @@ impl HostListener {
     }
 
     fn make(address: SocketAddr) -> std::result::Result<HostListener, Host> {
-        let family = match address {
-            SocketAddr::V4(_) => AddressFamily::INET,
-            SocketAddr::V6(_) => AddressFamily::INET6,
-        };
-        let fd = platform::socket(family)?;
-        set_socket_reuseaddr(&fd, true)?;
-        bind(&fd, &address)?;
-        listen(&fd, BACKLOG)?;
-        let address = SocketAddr::try_from(getsockname(&fd)?).unwrap_or(address);
+        let socket = TcpSocket::new(AddressFamily::of(&address))?;
+        socket.bind_to(address)?;
+        socket.listen_with(BACKLOG)?;
+        let address = socket.bound_to()?.unwrap_or(address);
         Ok(HostListener {
-            descriptor: Descriptor::owned(fd),
+            socket: Arc::new(socket),
             address,
         })
     }
@@ -60,80 +50,25 @@ impl HostListener {
     pub fn address(&self) -> SocketAddr {
         self.address
     }
+
+    /// The same listening socket as the kernel's network has them.
+    #[must_use]
+    pub fn socket(&self) -> Arc<dyn Socket> {
+        Arc::clone(&self.socket) as Arc<dyn Socket>
+    }
 }
 
 impl Listener for HostListener {
     fn accept(&self, waker: &Waker) -> Poll<Result<Arc<dyn Stream>>> {
-        loop {
-            return match platform::accept(&self.descriptor) {
-                Ok(fd) => {
-                    let descriptor = Descriptor::owned(fd);
-                    let stream = HostSocket::new(descriptor, FileType::SocketStream);
-                    Poll::Ready(Ok(Arc::new(stream)))
-                }
-                // A connection that is gone again before it was taken is nobody's business.
-                Err(Host::INTR | Host::CONNABORTED) => continue,
-                Err(Host::AGAIN) => {
-                    reactor().register(&self.descriptor, Interest::Read, waker);
-                    Poll::Pending
-                }
-                Err(error) => Poll::Ready(Err(from_host(error))),
-            };
-        }
+        self.socket
+            .accept_connection(waker)
+            .map_ok(|(descriptor, _)| {
+                Arc::new(HostSocket::new(descriptor, FileType::SocketStream)) as Arc<dyn Stream>
+            })
     }
 
     fn readiness(&self, waker: &Waker) -> Poll<Result<Readiness>> {
-        match readiness_of(&self.descriptor, Interest::Read, waker) {
-            Poll::Ready(Ok(ready)) => Poll::Ready(Ok(Readiness { bytes: 0, ..ready })),
-            other => other,
-        }
-    }
-}
-
-impl Drop for HostListener {
-    fn drop(&mut self) {
-        reactor().deregister(&self.descriptor);
-    }
-}
-
-#[cfg(not(target_vendor = "apple"))]
-mod platform {
-    use rustix::net::{SocketFlags, accept_with, socket_with};
-
-    use super::{AddressFamily, Descriptor, Host, OwnedFd, SocketType};
-
-    const FLAGS: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
-
-    pub(super) fn socket(family: AddressFamily) -> Result<OwnedFd, Host> {
-        socket_with(family, SocketType::STREAM, FLAGS, None)
-    }
-
-    pub(super) fn accept(listener: &Descriptor) -> Result<OwnedFd, Host> {
-        accept_with(listener, FLAGS)
-    }
-}
-
-#[cfg(target_vendor = "apple")]
-mod platform {
-    use rustix::io::{FdFlags, fcntl_setfd, ioctl_fionbio};
-    use rustix::net::sockopt::set_socket_nosigpipe;
-
-    use super::{AddressFamily, Descriptor, Host, OwnedFd, SocketType};
-
-    fn prepare(fd: OwnedFd) -> Result<OwnedFd, Host> {
-        fcntl_setfd(&fd, FdFlags::CLOEXEC)?;
-        ioctl_fionbio(&fd, true)?;
-        Ok(fd)
-    }
-
-    pub(super) fn socket(family: AddressFamily) -> Result<OwnedFd, Host> {
-        prepare(rustix::net::socket(family, SocketType::STREAM, None)?)
-    }
-
-    pub(super) fn accept(listener: &Descriptor) -> Result<OwnedFd, Host> {
-        let fd = prepare(rustix::net::accept(listener)?)?;
-        set_socket_nosigpipe(&fd, true)?;
-        Ok(fd)
+        Socket::readiness(&*self.socket, Interest::Read, waker)
     }
 }
 

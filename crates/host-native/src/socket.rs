@@ -28,9 +28,9 @@ const PIECE: usize = 16 << 10;
 
 /// Errors rather than SIGPIPE. Apple has a socket option for that instead.
 #[cfg(not(target_vendor = "apple"))]
-const SEND: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
+pub(crate) const SEND: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
 #[cfg(target_vendor = "apple")]
-const SEND: SendFlags = SendFlags::DONTWAIT;
+pub(crate) const SEND: SendFlags = SendFlags::DONTWAIT;
 
 /// A connected socket, used without waiting inside (`MSG_DONTWAIT`), whoever else holds it.
 #[derive(Debug)]
@@ -57,6 +57,10 @@ impl HostSocket {
             inbox: Mutex::default(),
             has_inbox: AtomicBool::new(false),
         }
+    }
+
+    pub(crate) fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
     }
 
     fn inbox(&self) -> MutexGuard<'_, Inbox> {
