@@ -10,6 +10,7 @@
 //! - [`State`]: what a component's store holds: its processes, its resources.
 //! - [`link`]: gives a linker the interfaces that a component imports, or says which it wants
 //!   that nobody provides.
+//! - [`http`]: the port to the host's HTTP client, and services that answer requests.
 //! - `p2`, `p3`: the interfaces, one module for each package of WASI.
 
 #![forbid(unsafe_code)]
@@ -19,15 +20,19 @@ pub mod bindings;
 pub mod command;
 mod failure;
 mod files;
+pub mod http;
 mod invoke;
 pub mod link;
 mod p2;
 mod poll;
+mod sockets;
 mod state;
 mod stream;
+mod unsent;
 
 pub use failure::{Failure, StreamFailure};
 pub use invoke::InvokeError;
 pub use poll::{Pollable, Wake};
+pub use sockets::{Network, SocketError};
 pub use state::{Bounds, Descriptor, Owned, State, Timer, ViewId};
 pub use stream::{InputSource, InputStream, IoError, OutputSink, OutputStream};

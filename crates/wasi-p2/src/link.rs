@@ -69,6 +69,15 @@ interfaces! {
     "wasi:cli/terminal-stdin" => |linker, _| wasi::cli::terminal_stdin::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
     "wasi:cli/terminal-stdout" => |linker, _| wasi::cli::terminal_stdout::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
     "wasi:cli/terminal-stderr" => |linker, _| wasi::cli::terminal_stderr::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:http/types" => |linker, _| wasi::http::types::add_to_linker::<_, HasSelf<State>>(linker, &wasi::http::types::LinkOptions::default(), |s| s);
+    "wasi:http/outgoing-handler" => |linker, _| wasi::http::outgoing_handler::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:sockets/network" => |linker, _| wasi::sockets::network::add_to_linker::<_, HasSelf<State>>(linker, wasi::sockets::network::LinkOptions::default().network_error_code(true), |s| s);
+    "wasi:sockets/instance-network" => |linker, _| wasi::sockets::instance_network::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:sockets/tcp" => |linker, _| wasi::sockets::tcp::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:sockets/tcp-create-socket" => |linker, _| wasi::sockets::tcp_create_socket::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:sockets/udp" => |linker, _| wasi::sockets::udp::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:sockets/udp-create-socket" => |linker, _| wasi::sockets::udp_create_socket::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:sockets/ip-name-lookup" => |linker, _| wasi::sockets::ip_name_lookup::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
 }
 
 /// Gives `linker` what `component` imports of WASI. Imports that the linker has already are

@@ -4,5 +4,7 @@ pub(crate) mod cli;
 mod clocks;
 mod error;
 pub(crate) mod filesystem;
+pub(crate) mod http;
 pub(crate) mod io;
 mod random;
+pub(crate) mod sockets;

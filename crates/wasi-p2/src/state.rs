@@ -10,6 +10,8 @@ use holm_engine::process::{Blocker, Guest};
 use holm_kernel::{Process, SysResult, Task};
 use wasmtime::component::ResourceTable;
 
+use crate::http::{Body, ErrorCode, HttpBounds, HttpClient, RequestOptions, ResponseFuture};
+
 use crate::unsent::Unsent;
 
 /// Wakes futures at a time; the host gives one to components that are suspended when they wait.
@@ -37,6 +39,8 @@ pub struct Bounds {
     pub store: StoreBounds,
     /// Bytes that one call may bring into the host.
     pub call_bytes: usize,
+    /// Messages of HTTP.
+    pub http: HttpBounds,
 }
 
 impl Default for Bounds {
@@ -45,6 +49,7 @@ impl Default for Bounds {
             resources: 16_384,
             store: StoreBounds::default(),
             call_bytes: 64 << 20,
+            http: HttpBounds::default(),
         }
     }
 }
@@ -112,6 +117,7 @@ pub struct State {
     /// Tasks of dependencies that have grants of their own; the program's is in `guest`.
     views: Vec<Task>,
     timer: Arc<dyn Timer>,
+    http: Option<Arc<dyn HttpClient>>,
     bounds: Bounds,
     /// What the last call was told of a path, when that call was `stat-at`.
     pub(crate) last_stat: Option<PathStat>,
@@ -145,9 +151,34 @@ impl State {
             table,
             views: Vec::new(),
             timer,
+            http: None,
             bounds,
             last_stat: None,
             unsent: Unsent::default(),
+        }
+    }
+
+    /// Lets it send requests, as far as the rules of its process go.
+    #[must_use]
+    pub fn with_http(mut self, client: Arc<dyn HttpClient>) -> State {
+        self.http = Some(client);
+        self
+    }
+
+    /// Begins a request on behalf of a view.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::HttpRequestDenied`] where there is no client.
+    pub(crate) fn send(
+        &self,
+        view: ViewId,
+        request: ::http::Request<Body>,
+        options: RequestOptions,
+    ) -> Result<ResponseFuture, ErrorCode> {
+        match &self.http {
+            Some(client) => Ok(client.send(request, options, self.process(view))),
+            None => Err(ErrorCode::HttpRequestDenied),
         }
     }
 

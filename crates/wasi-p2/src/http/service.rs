@@ -1,0 +1,197 @@
+//! Services: components that answer HTTP requests, each request in an instance of its own.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use ::http::{Method, Request, Response};
+use holm_engine::process::{Guest, Outcome, Phase};
+use holm_kernel::Process;
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, InstancePre, Linker, Resource};
+use wasmtime::{Store, UpdateDeadline};
+
+use super::{Body, ErrorCode};
+use crate::State;
+use crate::link::{LinkError, Waiting, link};
+use crate::p2::http::{IncomingRequest, ResponseOutparam};
+
+/// A service, ready to be instantiated for each request.
+#[derive(Clone)]
+pub struct HttpService {
+    pre: InstancePre<State>,
+    handler: Handler,
+}
+
+impl fmt::Debug for HttpService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpService").finish_non_exhaustive()
+    }
+}
+
+/// The function that answers.
+#[derive(Clone, Copy)]
+enum Handler {
+    /// `handle` of `wasi:http/incoming-handler` of 0.2.
+    Incoming(wasmtime::component::ComponentExportIndex),
+}
+
+/// Why a component is no service.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServiceError {
+    /// It exports no handler.
+    #[error(
+        "the component is no HTTP service: it exports neither `wasi:http/incoming-handler` nor \
+         `wasi:http/handler`{}",
+        if *.is_command { "\nIt is a command. Run it: holm run FILE" } else { "" }
+    )]
+    NoHandler {
+        /// Whether it is a command.
+        is_command: bool,
+    },
+    /// It cannot be linked.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+}
+
+/// Where a guest's answer goes, as soon as there is one; the guest may go on after that.
+pub type ReplyTo = Box<dyn FnOnce(Result<Response<Body>, ErrorCode>) + Send>;
+
+/// A request that is over.
+#[derive(Debug)]
+pub struct Served {
+    /// How the guest ended: [`Outcome::Exited`] when it returned, with 0.
+    pub outcome: Outcome,
+}
+
+impl HttpService {
+    /// Finds the handler of a component, and gives it what it imports.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError`].
+    pub fn new(component: &Component) -> Result<HttpService, ServiceError> {
+        let handler = find_handler(component)?;
+        let mut linker = Linker::new(component.engine());
+        link(&mut linker, component, Waiting::Suspended, &[])?;
+        let pre = linker
+            .instantiate_pre(component)
+            .map_err(LinkError::Mismatch)?;
+        Ok(HttpService { pre, handler })
+    }
+
+    /// Answers one request with a fresh instance, as the process of `state`, whose end is
+    /// recorded. With a `deadline`, guest code that computes is stopped then, and others take
+    /// turns with it: for an engine whose code looks at its epoch.
+    pub async fn serve(
+        &self,
+        state: State,
+        request: Request<Body>,
+        reply: ReplyTo,
+        deadline: Option<Instant>,
+    ) -> Served {
+        let process = state.guest.task.process().clone();
+        let ending = Ending(process.clone());
+        let mut store = self.store(state);
+        if let Some(deadline) = deadline {
+            watch(&mut store, deadline);
+        }
+        let ended = self.run(&mut store, &process, request, reply).await;
+        let outcome = match ended {
+            Ok(()) => Outcome::Exited(0),
+            Err(outcome) => outcome,
+        };
+        process.end(outcome.status());
+        drop(ending);
+        Served { outcome }
+    }
+
+    fn store(&self, state: State) -> Store<State> {
+        let bounds = *state.bounds();
+        let mut store = Store::new(self.pre.engine(), state);
+        Guest::attach(&mut store, |state| &mut state.guest);
+        store.set_hostcall_fuel(bounds.call_bytes);
+        store.set_max_component_handles(bounds.resources);
+        store
+    }
+
+    async fn run(
+        &self,
+        store: &mut Store<State>,
+        process: &Arc<Process>,
+        request: Request<Body>,
+        reply: ReplyTo,
+    ) -> Result<(), Outcome> {
+        let instance = self
+            .pre
+            .instantiate_async(&mut *store)
+            .await
+            .map_err(|error| Outcome::of_instantiation(process, error))?;
+        store.data_mut().guest.started();
+        let failed = |error| Outcome::of_error(process, error, Phase::Entry);
+        match self.handler {
+            Handler::Incoming(index) => {
+                let state = store.data_mut();
+                let to_head = request.method() == Method::HEAD;
+                let request = state.push_request(request).map_err(failed)?;
+                let out = state.push_outparam(reply, to_head).map_err(failed)?;
+                let handle = instance
+                    .get_typed_func::<(Resource<IncomingRequest>, Resource<ResponseOutparam>), ()>(
+                        &mut *store,
+                        index,
+                    )
+                    .map_err(failed)?;
+                handle
+                    .call_async(&mut *store, (request, out))
+                    .await
+                    .map_err(failed)
+            }
+        }
+    }
+}
+
+/// A guest whose request was given up: its client went away, or its time is over.
+struct Ending(Arc<Process>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        // Only the first end counts.
+        self.0
+            .end(holm_abi::ExitStatus::Signaled(holm_abi::Signal::Kill));
+    }
+}
+
+/// Stops guest code at `deadline`, and lets others have the thread before that.
+fn watch(store: &mut Store<State>, deadline: Instant) {
+    store.epoch_deadline_callback(move |mut context| {
+        let guest = &mut context.data_mut().guest;
+        if Instant::now() >= deadline {
+            let process = guest.task.process().clone();
+            process.note_signal(holm_abi::Signal::Alarm);
+        }
+        guest.check_signal()?;
+        Ok(UpdateDeadline::Yield(1))
+    });
+}
+
+fn find_handler(component: &Component) -> Result<Handler, ServiceError> {
+    let kind = component.component_type();
+    let mut is_command = false;
+    for (name, item) in kind.exports(component.engine()) {
+        if !matches!(item.ty, ComponentItem::ComponentInstance(_)) {
+            continue;
+        }
+        is_command |= name.starts_with("wasi:cli/run@");
+        let function = |interface: &str| {
+            let interface = component.get_export_index(None, interface)?;
+            component.get_export_index(Some(&interface), "handle")
+        };
+        if name.starts_with("wasi:http/incoming-handler@0.2.")
+            && let Some(index) = function(name)
+        {
+            return Ok(Handler::Incoming(index));
+        }
+    }
+    Err(ServiceError::NoHandler { is_command })
+}
