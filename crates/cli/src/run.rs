@@ -89,6 +89,9 @@ fn hold(
             .map_err(|error| not_held(&error, &address.to_string()))?;
         problems::say_listening(bound, host);
     }
+    for rule in plan.network.rules() {
+        command.network(rule.clone());
+    }
     if plan.clock == Clock::Coarse {
         command.coarse_clock();
     }

@@ -16,6 +16,7 @@ pub(crate) fn given(grant: &GrantOptions, limit: &LimitOptions) -> Result<Grants
         ("tmp", &grant.temporaries),
         ("env", &grant.variables),
         ("listen", &grant.listeners),
+        ("net", &grant.network),
     ];
     for (name, values) in many {
         for value in values {

@@ -29,6 +29,8 @@ pub enum Command {
     Grants(GrantsOptions),
     /// Create disk images, and look into them
     Disk(DiskOptions),
+    /// Link an app and its dependencies to one component
+    Compose(ComposeOptions),
 }
 
 #[derive(Debug, Args)]
@@ -91,6 +93,10 @@ pub struct GrantOptions {
     /// A socket that listens, from descriptor 3 on (after directories)
     #[arg(long = "listen", value_name = "ADDRESS:PORT")]
     pub listeners: Vec<String>,
+    /// Something of the network: `example.com:443`, `udp:9.9.9.9:53`, `listen:127.0.0.1:8080`,
+    /// `loopback` between programs, `*:443` for every public address
+    #[arg(long = "net", value_name = "RULE")]
+    pub network: Vec<String>,
     /// How fine its clocks are: `coarse` has a step of 1 ms
     #[arg(long, value_name = "fine|coarse")]
     pub clock: Option<String>,
@@ -239,6 +245,22 @@ pub enum GrantsCommand {
         #[arg(value_name = "APP")]
         app: String,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct ComposeOptions {
+    /// The app's folder, whose holm.toml names the dependencies
+    #[arg(value_name = "APP")]
+    pub app: PathBuf,
+    /// Where the component is written; without it, only the tree is shown
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Show the tree as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Leave these interfaces to the host besides WASI's, such as example:db or example:db/store
+    #[arg(long = "from-host", value_name = "INTERFACE")]
+    pub from_host: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use holm_explain::trace::Format;
+use holm_kernel::net::{NetRule, NetRules};
 use holm_package::grant::{Access, ClockPrecision, Limit, Lock, LockedMount, LockedSource};
 
 use crate::app::App;
@@ -37,6 +38,9 @@ pub struct Plan {
     pub mounts: Vec<Mount>,
     /// Addresses to listen on, in order: the descriptors after the directories.
     pub listeners: Vec<SocketAddr>,
+    /// What of the network it may use, as rules.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "json::rules"))]
+    pub network: NetRules,
     /// How fine the clocks are.
     pub clock: Clock,
     /// With a seed, the run is repeatable: a virtual clock, randomness from the seed, sorted
@@ -231,6 +235,7 @@ pub(crate) fn plan(options: RunOptions, host: &dyn Host) -> Result<Plan, Command
         environment: environment(app.as_ref(), &lock, host)?,
         mounts: lock.mounts.iter().map(|it| mount(it, folder)).collect(),
         listeners: lock.listen.iter().map(|it| it.socket_address()).collect(),
+        network: network(&lock, host),
         clock: match lock.clock {
             ClockPrecision::Coarse => Clock::Coarse,
             ClockPrecision::Fine => Clock::Fine,
@@ -315,6 +320,17 @@ fn mount_access(access: Access) -> MountAccess {
     }
 }
 
+/// The rules of the lock; what opens everything is said aloud.
+fn network(lock: &Lock, host: &dyn Host) -> NetRules {
+    if lock.network.contains(&NetRule::All) {
+        note!(
+            host,
+            "holm: warning: --net all lets the program reach everything that this machine reaches:              its own services, private networks, and the metadata service of a cloud provider,              which hands out credentials"
+        );
+    }
+    lock.network.iter().cloned().collect()
+}
+
 fn limits(lock: &Lock) -> Limits {
     let mut limits = Limits::default();
     for limit in lock.limits.iter() {
@@ -346,6 +362,14 @@ mod json {
 
     use holm_explain::trace::Format;
     use serde::{Serialize, Serializer};
+
+    /// Rules as `--net` takes them.
+    pub(super) fn rules<S: Serializer>(
+        rules: &holm_kernel::net::NetRules,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(rules.rules().iter().map(ToString::to_string))
+    }
 
     /// A number that JavaScript's own numbers cannot hold exactly.
     pub(super) trait Decimal {

@@ -10,6 +10,7 @@ use holm_disk::{Disk, OpenMode};
 use holm_engine::TierChoice;
 use holm_host_native::{Escapes, HostDirectory, HostError, HostListener};
 use holm_kernel::coarse_clock::{COARSE_NS, CoarseClock};
+use holm_kernel::net::NetRule;
 use holm_kernel::port::Clock;
 use holm_kernel::trace::Observers;
 use holm_kernel::vfs::memfs::{MemoryFs, Quota};
@@ -267,6 +268,12 @@ impl Command {
         });
         self.listening.push(bound);
         Ok(bound)
+    }
+
+    /// Allows something of the network, beside what was allowed before.
+    pub fn network(&mut self, rule: NetRule) -> &mut Command {
+        self.spec.network.push(rule);
+        self
     }
 
     /// Gives a clock with a step of one millisecond.

@@ -58,6 +58,8 @@
 
 use std::collections::BTreeMap;
 
+use holm_kernel::net::NetRule;
+
 use crate::grant::{Access, Capability, ClockPrecision, Limits, ListenAddress, Need};
 use crate::guest_path::GuestPath;
 
@@ -136,6 +138,8 @@ pub struct Needs {
     pub tmp: Option<TemporaryNeed>,
     /// The addresses it listens on, each once.
     pub listen: Vec<ListenNeed>,
+    /// What it does on the network, each rule once.
+    pub net: Vec<NetworkNeed>,
 }
 
 impl Default for Needs {
@@ -151,6 +155,7 @@ impl Default for Needs {
             mounts: Vec::new(),
             tmp: None,
             listen: Vec::new(),
+            net: Vec::new(),
         }
     }
 }
@@ -200,6 +205,17 @@ pub struct TemporaryNeed {
     pub guest: GuestPath,
     /// How many bytes it may hold.
     pub size: u64,
+    /// Why it is needed.
+    pub why: Option<String>,
+    /// Whether the app runs without it.
+    pub optional: bool,
+}
+
+/// An entry of `net`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkNeed {
+    /// The rule, as `--net` takes it.
+    pub rule: NetRule,
     /// Why it is needed.
     pub why: Option<String>,
     /// Whether the app runs without it.
@@ -285,6 +301,7 @@ impl Manifest {
             .mounts
             .sort_by(|one, other| one.guest.cmp(&other.guest));
         asked.needs.listen.sort_by_key(|listen| listen.address);
+        asked.needs.net.sort_by_key(|need| need.rule.to_string());
         blake3::hash(asked.to_toml().as_bytes())
             .to_hex()
             .to_string()
@@ -313,6 +330,11 @@ impl Needs {
             why: listen.why.clone(),
             optional: listen.optional,
         }));
+        list.extend(self.net.iter().map(|need| Need {
+            capability: Capability::Network(need.rule.clone()),
+            why: need.why.clone(),
+            optional: need.optional,
+        }));
         if self.clock == Some(ClockPrecision::Fine) {
             list.push(Need::new(Capability::FineClock));
         }
@@ -327,7 +349,8 @@ impl Needs {
         let tmp = self.tmp.iter_mut().map(|need| &mut need.why);
         let env = self.env.iter_mut().map(|need| &mut need.why);
         let listen = self.listen.iter_mut().map(|need| &mut need.why);
-        for why in mounts.chain(tmp).chain(env).chain(listen) {
+        let net = self.net.iter_mut().map(|need| &mut need.why);
+        for why in mounts.chain(tmp).chain(env).chain(listen).chain(net) {
             *why = None;
         }
     }
@@ -358,6 +381,17 @@ impl Needs {
         if self.env.iter().all(|need| need.name != name) {
             self.env.push(VariableNeed {
                 name: name.to_owned(),
+                why: None,
+                optional: false,
+            });
+        }
+    }
+
+    /// Adds what a run did on the network; a rule seen before is not added again.
+    pub fn use_network(&mut self, rule: &NetRule) {
+        if self.net.iter().all(|need| need.rule != *rule) {
+            self.net.push(NetworkNeed {
+                rule: rule.clone(),
                 why: None,
                 optional: false,
             });

@@ -155,7 +155,8 @@ fn same_thing(one: &Grant, other: &Grant) -> bool {
             Grant::PassVariable(other) | Grant::SetVariable { name: other, .. },
         ) => one == other,
         (Grant::Listen(one), Grant::Listen(other)) => one == other,
-        (Grant::Network(one), Grant::Network(other)) => one == other,
+        // Whoever gives the whole network gives each part of it.
+        (Grant::Network(one), Grant::Network(other)) => one == other || *one == NetRule::All,
         (Grant::Clock(_), Grant::Clock(_)) | (Grant::TerminalEscapes, Grant::TerminalEscapes) => {
             true
         }

@@ -9,11 +9,12 @@ use super::dependencies::read_dependencies;
 use super::problem::ManifestError;
 use super::reader::{Found, Reader, Section, nearest, shown};
 use super::{
-    App, ListenNeed, MANIFEST_BYTES_MAX, Manifest, MountNeed, MountSource, Needs, TemporaryNeed,
-    VariableNeed,
+    App, ListenNeed, MANIFEST_BYTES_MAX, Manifest, MountNeed, MountSource, Needs, NetworkNeed,
+    TemporaryNeed, VariableNeed,
 };
 use crate::grant::{
     Access, ClockPrecision, Limits, ListenAddress, TEMPORARY_GUEST, check_variable_name,
+    parse_net_rule,
 };
 use crate::guest_path::GuestPath;
 use crate::units::{parse_duration, parse_size};
@@ -166,6 +167,7 @@ fn read_needs(reader: &mut Reader<'_>, section: Section<'_>) -> Needs {
         "mount",
         "tmp",
         "listen",
+        "net",
     ];
     let elsewhere = [
         ("dir", "[[needs.mount]]"),
@@ -173,7 +175,7 @@ fn read_needs(reader: &mut Reader<'_>, section: Section<'_>) -> Needs {
         ("mounts", "[[needs.mount]]"),
         ("preopens", "[[needs.mount]]"),
         ("terminal", "terminal-escapes = true"),
-        ("net", "[[needs.listen]]"),
+        ("network", "net = [\"example.com:443\"] in [needs]"),
         ("env-set", "[app.env]"),
         ("memory", "it in [limits]"),
         ("timeout", "it in [limits]"),
@@ -202,6 +204,7 @@ fn read_needs(reader: &mut Reader<'_>, section: Section<'_>) -> Needs {
         mounts,
         tmp,
         listen,
+        net: read_network(reader, section),
     }
 }
 
@@ -228,6 +231,59 @@ fn read_word(
 }
 
 /// `env = ["LANG", { name = "TOKEN", why = "…" }]`.
+fn read_network(reader: &mut Reader<'_>, section: Section<'_>) -> Vec<NetworkNeed> {
+    let Some(value) = section.table.get("net") else {
+        return Vec::new();
+    };
+    let DeValue::Array(items) = value.get_ref() else {
+        reader.wrong_kind(
+            "net",
+            value,
+            "a list of rules, such as [\"example.com:443\"]",
+        );
+        return Vec::new();
+    };
+    let mut needs: Vec<NetworkNeed> = Vec::new();
+    for item in items.iter() {
+        let (rule, why, optional) = match item.get_ref().as_table() {
+            Some(table) => {
+                let section = Section {
+                    name: "an entry of `net`",
+                    table,
+                    span: (item.span().start, item.span().end),
+                };
+                reader.check_keys(section, &["rule", "why", "optional"], &[]);
+                let rule = reader.required(section, "rule");
+                let (why, optional) = read_reason(reader, section);
+                (rule, why, optional)
+            }
+            None => (reader.string_of("net", item), None, false),
+        };
+        let Some(Found { value: text, span }) = rule else {
+            continue;
+        };
+        match parse_net_rule(&text) {
+            Ok(rule) if needs.iter().any(|need| need.rule == rule) => {
+                let message = format!("`{}` is named twice", shown(&text));
+                reader.problem(span, message, "again here", None);
+            }
+            Ok(rule) => needs.push(NetworkNeed {
+                rule,
+                why,
+                optional,
+            }),
+            Err(error) => {
+                let help = error
+                    .suggestion
+                    .as_ref()
+                    .map(|rule| format!("write {rule:?}"));
+                reader.problem(span, error.to_string(), "here", help);
+            }
+        }
+    }
+    needs
+}
+
 fn read_passed_on(reader: &mut Reader<'_>, section: Section<'_>) -> Vec<VariableNeed> {
     let Some(value) = section.table.get("env") else {
         return Vec::new();

@@ -2,7 +2,7 @@
 
 use super::dependencies::write_dependencies;
 use super::toml_text::{key, quoted, quoted_list};
-use super::{Manifest, MountSource, Needs, VariableNeed};
+use super::{Manifest, MountSource, Needs, NetworkNeed, VariableNeed};
 use crate::grant::{Need, printable};
 use crate::units::{format_duration, format_size};
 
@@ -84,6 +84,7 @@ fn write_needs(out: &mut Lines, needs: &Needs) {
     ];
     let has_settings = streams.iter().any(|(_, open)| !open)
         || !needs.env.is_empty()
+        || !needs.net.is_empty()
         || needs.clock.is_some()
         || needs.terminal_escapes;
     if has_settings {
@@ -94,6 +95,10 @@ fn write_needs(out: &mut Lines, needs: &Needs) {
         if !needs.env.is_empty() {
             let variables: Vec<String> = needs.env.iter().map(variable).collect();
             out.pair("env", &format!("[{}]", variables.join(", ")));
+        }
+        if !needs.net.is_empty() {
+            let rules: Vec<String> = needs.net.iter().map(network).collect();
+            out.pair("net", &format!("[{}]", rules.join(", ")));
         }
         if let Some(precision) = needs.clock {
             out.pair("clock", &quoted(precision.word()));
@@ -130,14 +135,28 @@ fn write_needs(out: &mut Lines, needs: &Needs) {
 
 /// A variable is a plain name unless there is more to say of it.
 fn variable(need: &VariableNeed) -> String {
-    if need.why.is_none() && !need.optional {
-        return quoted(&need.name);
+    entry("name", &need.name, need.why.as_deref(), need.optional)
+}
+
+/// A rule, likewise.
+fn network(need: &NetworkNeed) -> String {
+    entry(
+        "rule",
+        &need.rule.to_string(),
+        need.why.as_deref(),
+        need.optional,
+    )
+}
+
+fn entry(key: &str, value: &str, why: Option<&str>, optional: bool) -> String {
+    if why.is_none() && !optional {
+        return quoted(value);
     }
-    let mut table = format!("{{ name = {}", quoted(&need.name));
-    if let Some(why) = &need.why {
+    let mut table = format!("{{ {key} = {}", quoted(value));
+    if let Some(why) = why {
         table.push_str(&format!(", why = {}", quoted(why)));
     }
-    if need.optional {
+    if optional {
         table.push_str(", optional = true");
     }
     table.push_str(" }");
