@@ -27,8 +27,8 @@ pub(super) struct Registry {
     entries: BTreeMap<RawFd, Entry>,
     /// Which tasks wait where, by the data of their wakers.
     tasks: BTreeSet<(usize, RawFd)>,
-    /// How many entries are in the list.
-    listed: usize,
+    /// The entries in the list.
+    listed: BTreeSet<RawFd>,
     set: Option<Set>,
     /// Whether registrations go to the set at once.
     driven: bool,
@@ -99,7 +99,7 @@ impl Registry {
         Registry {
             entries: BTreeMap::new(),
             tasks: BTreeSet::new(),
-            listed: 0,
+            listed: BTreeSet::new(),
             set: None,
             driven: false,
         }
@@ -107,7 +107,7 @@ impl Registry {
 
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.tasks.is_empty() && self.listed == 0
+        self.entries.is_empty() && self.tasks.is_empty() && self.listed.is_empty()
     }
 
     #[cfg(test)]
@@ -124,7 +124,7 @@ impl Registry {
 
     /// The set, for the leader to sleep on; `None` while nothing is in it.
     pub(super) fn set(&self) -> Option<Set> {
-        (self.driven || self.listed < self.entries.len())
+        (self.driven || self.listed.len() < self.entries.len())
             .then(|| self.set.clone())
             .flatten()
     }
@@ -144,7 +144,7 @@ impl Registry {
     ) -> Registered {
         let number = descriptor.as_fd().as_raw_fd();
         let entry = self.entries.entry(number).or_insert_with(|| {
-            self.listed += 1;
+            self.listed.insert(number);
             Entry {
                 descriptor: descriptor.clone(),
                 read: Wakers::new(),
@@ -190,24 +190,23 @@ impl Registry {
             .set
             .as_ref()
             .is_some_and(|set| set.watch(&entry.descriptor, entry.flags()));
-        let was_listed = entry.place != Place::Set;
         entry.place = if watched { Place::Set } else { Place::Refused };
-        match (was_listed, watched) {
-            (true, true) => self.listed -= 1,
-            (false, false) => self.listed += 1,
-            _ => {}
+        if watched {
+            self.listed.remove(&number);
+        } else {
+            self.listed.insert(number);
         }
         watched
     }
 
     /// Puts the list into `watched`; moves what has stood in a long one for a while.
     pub(super) fn list(&mut self, watched: &mut Vec<(Descriptor, PollFlags)>) {
-        if self.listed == 0 {
-            return;
-        }
-        let long = self.listed > FEW;
+        let long = self.listed.len() > FEW;
         let mut settled = Vec::new();
-        for (number, entry) in &mut self.entries {
+        for number in &self.listed {
+            let Some(entry) = self.entries.get_mut(number) else {
+                continue;
+            };
             if let Place::Listed(polls) = &mut entry.place
                 && long
             {
@@ -217,9 +216,7 @@ impl Registry {
                     continue;
                 }
             }
-            if entry.place != Place::Set {
-                watched.push((entry.descriptor.clone(), entry.flags()));
-            }
+            watched.push((entry.descriptor.clone(), entry.flags()));
         }
         for number in settled {
             if !self.watch(number)
@@ -260,9 +257,7 @@ impl Registry {
         let Some(mut entry) = self.entries.remove(&number) else {
             return;
         };
-        if entry.place != Place::Set {
-            self.listed -= 1;
-        }
+        self.listed.remove(&number);
         left.wakers.append(&mut entry.read.take());
         left.wakers.append(&mut entry.write.take());
         for waker in &left.wakers {
@@ -305,9 +300,7 @@ impl Registry {
             return;
         }
         if let Some(entry) = self.entries.remove(&number) {
-            if entry.place != Place::Set {
-                self.listed -= 1;
-            }
+            self.listed.remove(&number);
             left.descriptors.push(entry.descriptor);
         }
     }
