@@ -106,10 +106,12 @@ pub(crate) fn new_store(component: &Component, state: State) -> Store<State> {
 
 pub(crate) fn finish(
     process: &Arc<Process>,
-    store: Store<State>,
+    mut store: Store<State>,
     ended: Result<u32, Outcome>,
     results: Vec<String>,
 ) -> Finished {
+    // What a component wrote before it trapped was written; a kill ends this too.
+    let _ = store.data_mut().send_the_rest();
     let outcome = match ended {
         Ok(code) => Outcome::Exited(code),
         Err(outcome) => outcome,

@@ -27,6 +27,10 @@ pub enum Pollable {
     Input(u32),
     /// An output stream has room; its parent in the table.
     Output(u32),
+    /// A TCP socket has done what it was told to; its parent in the table.
+    Tcp(u32),
+    /// A name was looked up; its parent in the table.
+    Lookup(u32),
     /// Something else.
     Other(Box<dyn Wake>),
 }
@@ -55,6 +59,14 @@ impl State {
             Pollable::Descriptor(owned, interest) => {
                 let (owned, interest) = (owned.clone(), *interest);
                 self.poll_descriptor(&owned, interest, context)
+            }
+            Pollable::Tcp(socket) => {
+                let socket = Resource::new_borrow(*socket);
+                self.poll_tcp(&socket, context)?
+            }
+            Pollable::Lookup(lookup) => {
+                let lookup = Resource::new_borrow(*lookup);
+                self.poll_lookup(&lookup, context).map(|_| ())
             }
             Pollable::Input(stream) => {
                 let stream = *stream;
@@ -100,14 +112,10 @@ impl State {
         match self.table.get_mut(&handle)? {
             OutputStream::File { .. } | OutputStream::Append(_) => return Ok(Poll::Ready(())),
             OutputStream::Sink(sink) => return Ok(sink.poll_ready(context)),
-            OutputStream::Stream { .. } => {}
+            OutputStream::Stream(_) => {}
         }
-        let flushed = self.poll_flush(stream, context)?;
-        let owned = match (flushed, self.table.get(&handle)?) {
-            (Poll::Ready(_), OutputStream::Stream { owned, .. }) => owned.clone(),
-            (Poll::Ready(_), _) => return Ok(Poll::Ready(())),
-            (Poll::Pending, _) => return Ok(Poll::Pending),
-        };
-        Ok(self.poll_descriptor(&owned, Interest::Write, context))
+        // Ready is what `check-write` would not answer 0 to.
+        let room = self.poll_output_room(stream, context)?;
+        Ok(room.map(|_| ()))
     }
 }

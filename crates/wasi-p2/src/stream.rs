@@ -71,13 +71,7 @@ pub enum OutputStream {
     /// The end of a file, wherever it is then.
     Append(Owned),
     /// A pipe, a terminal, a socket.
-    Stream {
-        /// The descriptor.
-        owned: Owned,
-        /// Bytes that were taken from the guest and that the stream did not take yet: never
-        /// more than one write's.
-        pending: Vec<u8>,
-    },
+    Stream(Owned),
     /// Something else.
     Sink(Box<dyn OutputSink>),
 }
@@ -86,10 +80,7 @@ impl OutputStream {
     /// A stream over a descriptor without offsets.
     #[must_use]
     pub fn stream(owned: Owned) -> OutputStream {
-        OutputStream::Stream {
-            owned,
-            pending: Vec::new(),
-        }
+        OutputStream::Stream(owned)
     }
 }
 
@@ -163,7 +154,7 @@ impl State {
                     Poll::Pending => Ok(0),
                 };
             }
-            OutputStream::Stream { .. } => {}
+            OutputStream::Stream(_) => {}
         }
         match self.poll_output_room(stream, context)? {
             Poll::Ready(room) => room,
@@ -171,7 +162,7 @@ impl State {
         }
     }
 
-    fn poll_output_room(
+    pub(crate) fn poll_output_room(
         &mut self,
         stream: u32,
         context: &mut Context<'_>,
@@ -179,13 +170,15 @@ impl State {
         if let flushed @ (Poll::Pending | Poll::Ready(Err(_))) = self.poll_flush(stream, context)? {
             return Ok(flushed.map(|result| result.map(|()| 0)));
         }
-        let handle = Resource::<OutputStream>::new_borrow(stream);
-        let OutputStream::Stream { owned, .. } = self.table.get(&handle)? else {
-            return Ok(Poll::Ready(Ok(BUDGET)));
-        };
-        let owned = owned.clone();
-        let ready = self.poll_descriptor(&owned, holm_kernel::vfs::Interest::Write, context);
-        Ok(ready.map(|()| Ok(BUDGET)))
+        // Whether the descriptor has room, the write will see: what it does not take is left
+        // over, of which there is only so much.
+        if self.unsent.room() < PIECE && self.poll_unsent(context).is_pending() {
+            let room = self.unsent.room();
+            if room < PIECE {
+                return Ok(Poll::Pending);
+            }
+        }
+        Ok(Poll::Ready(Ok(BUDGET)))
     }
 
     /// Writes bytes that there is room for: what a descriptor does not take at once is kept.
@@ -219,18 +212,18 @@ impl State {
                 }
                 Ok(())
             }
-            OutputStream::Stream { owned, pending } => {
-                if !pending.is_empty() {
-                    // The guest writes without asking whether there is room: bounded all the
-                    // same.
-                    if pending.len() + bytes.len() > 2 * PIECE {
-                        let text = "write: more than check-write allowed";
-                        return Err(wasmtime::Error::msg(text).into());
-                    }
-                    pending.extend_from_slice(bytes);
+            OutputStream::Stream(owned) => {
+                let owned = owned.clone();
+                let left = self.unsent.of(&owned);
+                // The guest writes without asking whether there is room: bounded all the same.
+                if left + bytes.len() > 2 * PIECE || bytes.len() > self.unsent.room() {
+                    let text = "write: more than check-write allowed";
+                    return Err(wasmtime::Error::msg(text).into());
+                }
+                if left > 0 {
+                    self.unsent.add(&owned, bytes);
                     return Ok(());
                 }
-                let owned = owned.clone();
                 let task = self.task(owned.view());
                 let mut rest = bytes;
                 while !rest.is_empty() {
@@ -245,10 +238,8 @@ impl State {
                         }
                     }
                 }
-                if !rest.is_empty()
-                    && let OutputStream::Stream { pending, .. } = self.table.get_mut(&handle)?
-                {
-                    pending.extend_from_slice(rest);
+                if !rest.is_empty() {
+                    self.unsent.add(&owned, rest);
                 }
                 Ok(())
             }
@@ -262,36 +253,15 @@ impl State {
         context: &mut Context<'_>,
     ) -> wasmtime::Result<Poll<Result<(), StreamFailure>>> {
         let handle = Resource::<OutputStream>::new_borrow(stream);
-        let (owned, rest) = match self.table.get_mut(&handle)? {
+        let owned = match self.table.get_mut(&handle)? {
             OutputStream::File { .. } | OutputStream::Append(_) => {
                 return Ok(Poll::Ready(Ok(())));
             }
             OutputStream::Sink(sink) => return Ok(sink.poll_flush(context)),
-            OutputStream::Stream { pending, .. } if pending.is_empty() => {
-                return Ok(Poll::Ready(Ok(())));
-            }
-            OutputStream::Stream { owned, pending } => (owned.clone(), std::mem::take(pending)),
+            OutputStream::Stream(owned) => owned.clone(),
         };
-        let mut done = 0;
-        let answer = loop {
-            if done == rest.len() {
-                break Poll::Ready(Ok(()));
-            }
-            let written = self.poll_call(owned.view(), context, |task| {
-                task.fd_write(owned.fd(), &[IoSlice::new(&rest[done..])])
-            });
-            match written {
-                Poll::Ready(Ok(written)) => done += written as usize,
-                Poll::Ready(Err(errno)) => break Poll::Ready(Err(errno.into())),
-                Poll::Pending => break Poll::Pending,
-            }
-        };
-        if answer.is_pending()
-            && let OutputStream::Stream { pending, .. } = self.table.get_mut(&handle)?
-        {
-            pending.extend_from_slice(rest.get(done..).unwrap_or_default());
-        }
-        Ok(answer)
+        let answer = self.poll_unsent_of(&owned, context);
+        Ok(answer.map(|flushed| flushed.map_err(StreamFailure::from)))
     }
 }
 

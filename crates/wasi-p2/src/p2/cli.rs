@@ -62,6 +62,9 @@ impl State {
 
     /// Ends the program.
     pub(crate) fn exit(&mut self, code: u32) -> wasmtime::Error {
+        if let Err(killed) = self.send_the_rest() {
+            return killed;
+        }
         let _ = self.guest.task.proc_exit(code);
         self.guest.unwind()
     }

@@ -3,6 +3,7 @@
 use holm_abi::Errno;
 
 use crate::bindings::p2::wasi::filesystem::types::ErrorCode;
+use crate::bindings::p2::wasi::sockets::network::ErrorCode as NetworkCode;
 
 /// `wasi:filesystem/types.error-code`.
 pub(crate) fn filesystem(errno: Errno) -> ErrorCode {
@@ -47,5 +48,42 @@ pub(crate) fn filesystem(errno: Errno) -> ErrorCode {
         Errno::TextBusy => ErrorCode::TextFileBusy,
         Errno::CrossDevice => ErrorCode::CrossDevice,
         _ => ErrorCode::Io,
+    }
+}
+
+/// `wasi:sockets/network.error-code`.
+pub(crate) fn network(errno: Errno) -> NetworkCode {
+    match errno {
+        Errno::Access | Errno::NotPermitted | Errno::NotCapable => NetworkCode::AccessDenied,
+        Errno::AddressFamily
+        | Errno::NoProtocolOption
+        | Errno::NotImplemented
+        | Errno::NotSupported
+        | Errno::ProtocolNotSupported
+        | Errno::ProtocolType => NetworkCode::NotSupported,
+        Errno::Invalid | Errno::NameTooLong | Errno::IllegalSequence => {
+            NetworkCode::InvalidArgument
+        }
+        Errno::NoMemory | Errno::NoBufferSpace => NetworkCode::OutOfMemory,
+        Errno::TimedOut => NetworkCode::Timeout,
+        Errno::Already | Errno::InProgress => NetworkCode::ConcurrencyConflict,
+        Errno::IsConnected | Errno::NotConnected | Errno::DestinationRequired => {
+            NetworkCode::InvalidState
+        }
+        Errno::TooManyFds | Errno::TooManyFilesInSystem => NetworkCode::NewSocketLimit,
+        Errno::AddressNotAvailable => NetworkCode::AddressNotBindable,
+        Errno::AddressInUse => NetworkCode::AddressInUse,
+        Errno::HostUnreachable
+        | Errno::NetworkDown
+        | Errno::NetworkReset
+        | Errno::NetworkUnreachable => NetworkCode::RemoteUnreachable,
+        Errno::ConnectionRefused => NetworkCode::ConnectionRefused,
+        Errno::ConnectionReset | Errno::BrokenPipe => NetworkCode::ConnectionReset,
+        Errno::ConnectionAborted => NetworkCode::ConnectionAborted,
+        Errno::MessageSize => NetworkCode::DatagramTooLarge,
+        // Both come from looking names up alone: nobody waits for a socket by this error.
+        Errno::NoEntry => NetworkCode::NameUnresolvable,
+        Errno::Again => NetworkCode::TemporaryResolverFailure,
+        _ => NetworkCode::Unknown,
     }
 }

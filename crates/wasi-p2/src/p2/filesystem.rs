@@ -364,9 +364,10 @@ impl types::HostDescriptor for State {
         let (owned, lookup) = (self.owned(&this)?, lookup(flags));
         // The C libraries make one `stat` of the two calls, the hash right after the rest: it is
         // of the same moment then.
-        let known = self.last_stat.take().filter(|last| {
-            last.owned.is(&owned) && last.lookup == lookup && last.path == path
-        });
+        let known = self
+            .last_stat
+            .take()
+            .filter(|last| last.owned.is(&owned) && last.lookup == lookup && last.path == path);
         let stat = match known {
             Some(known) => known.stat,
             None => State::stat_at(self, &owned, lookup, &path)?,

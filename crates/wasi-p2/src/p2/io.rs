@@ -66,6 +66,9 @@ impl State {
         poll_fn(|context| {
             let mut deadline = None;
             let answer = poll(self, context, &mut deadline);
+            if answer.is_pending() {
+                let _ = self.poll_unsent(context);
+            }
             if let (true, Some(deadline)) = (answer.is_pending(), deadline) {
                 self.timer().wake_at(deadline, context.waker());
             }
@@ -199,11 +202,11 @@ impl State {
         Ok(self.table.push_child(pollable, stream)?)
     }
 
-    /// Drops a stream; what it still holds for a descriptor is written first, as far as that
-    /// goes without waiting.
+    /// Drops a stream; what was written to it goes out all the same.
     fn drop_output(&mut self, stream: Resource<OutputStream>) -> wasmtime::Result<()> {
-        let _ = self.flush_now(&stream);
-        self.table.delete(stream)?;
+        if let OutputStream::Stream(owned) = self.table.delete(stream)? {
+            self.unsent.forget_failure(&owned);
+        }
         Ok(())
     }
 
