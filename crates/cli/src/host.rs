@@ -114,9 +114,14 @@ impl Host for NativeHost {
             seed: choice.seed,
         })
         .map_err(CommandError::failed)?;
-        let program = system
-            .open(&choice.path)
-            .map_err(|error| run::not_runnable(&error))?;
+        let program = match &choice.linked_from {
+            None => system.open(&choice.path),
+            Some(folder) => {
+                let linked = holm_compose::compose(folder).map_err(CommandError::failed)?;
+                system.program_from_bytes(&choice.path.display().to_string(), linked.bytes)
+            }
+        };
+        let program = program.map_err(|error| run::not_runnable(&error))?;
         self.ready.replace(Some(Ready { system, program }));
         Ok(())
     }

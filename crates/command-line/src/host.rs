@@ -31,6 +31,8 @@ pub enum FileKind {
 pub struct ProgramChoice {
     /// Its file.
     pub path: PathBuf,
+    /// The app's folder, when the file is to be linked with the dependencies of its `holm.toml`.
+    pub linked_from: Option<PathBuf>,
     /// Whether compiled code is kept.
     pub cache: bool,
     /// Whether a core dump is wanted, should it trap.

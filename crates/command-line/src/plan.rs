@@ -212,6 +212,10 @@ pub(crate) fn plan(options: RunOptions, host: &dyn Host) -> Result<Plan, Command
     let path = app.as_ref().map_or_else(|| path.to_owned(), App::program);
     host.open_program(&ProgramChoice {
         path: path.clone(),
+        linked_from: app
+            .as_ref()
+            .filter(|app| !app.manifest.dependencies.is_empty())
+            .map(|app| app.folder.clone()),
         cache: !options.no_cache,
         core_dump: options.see.coredump.is_some(),
         seed: options.grant.seed,

@@ -128,6 +128,12 @@ impl Host for Node {
 
     fn open_program(&self, choice: &ProgramChoice) -> Result<(), CommandError> {
         let path = &choice.path;
+        if choice.linked_from.is_some() {
+            return Err(problems::not_runnable(format_args!(
+                "{} has dependencies, and only core modules run here so far",
+                path.display()
+            )));
+        }
         problems::find_program(path, self)?;
         let head = self.read(path, HEAD_BYTES).map_err(|error| {
             problems::no_program(&program::ProgramError::unreadable(path.clone(), error))
@@ -138,7 +144,7 @@ impl Host for Node {
             program::ProgramKind::Component => {
                 let whole = self.read(path, PROGRAM_BYTES_MAX).unwrap_or_default();
                 return Err(problems::not_runnable(format_args!(
-                    "{name} is a component, and only core modules can run so far; it is a \
+                    "{name} is a component, and only core modules run here so far; it is a \
                      component that imports {}",
                     component_imports(&whole)
                 )));
