@@ -1,6 +1,6 @@
 //! Linking, with what was decided: instances, adapters, and imports of a part's own.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use wac_graph::types::{Interface, InterfaceId, ItemKind, Package};
 use wac_graph::{
@@ -17,6 +17,8 @@ use crate::error::ComposeError;
 use crate::policy::{Policy, Route};
 use crate::record::SECTION;
 use crate::wit_text;
+
+mod names;
 
 /// Links the parts in one component.
 pub(crate) fn link(
@@ -70,7 +72,7 @@ impl Linker<'_> {
             let instance = self.graph.instantiate(package);
             self.instances.insert(part, instance);
         }
-        self.use_latest_names();
+        let latest = self.use_latest_names();
         self.import_own()?;
         for part in self.policy.order.clone() {
             self.connect(part)?;
@@ -93,9 +95,12 @@ impl Linker<'_> {
                 version: env!("CARGO_PKG_VERSION"),
             }),
         };
-        self.graph
+        let bytes = self
+            .graph
             .encode(options)
-            .map_err(|error| ComposeError::Linker(chain(&error)))
+            .map_err(|error| ComposeError::Linker(chain(&error)))?;
+        names::rename_imports(&bytes, &latest)
+            .map_err(|error| ComposeError::Linker(error.to_string()))
     }
 
     fn package(&mut self, key: String, bytes: &[u8]) -> Result<PackageId, ComposeError> {
@@ -124,40 +129,41 @@ impl Linker<'_> {
     }
 
     /// Components of different toolchains import different versions of one interface. The linker
-    /// merges them, under the name that it happens to see first for what other interfaces refer
-    /// to: all are given the latest.
-    fn use_latest_names(&mut self) {
+    /// merges them, but refers to what it merged by whichever name it saw first: all are given
+    /// the latest, by which the composition imports them too, see [`names::rename_imports`].
+    fn use_latest_names(&mut self) -> HashMap<String, String> {
+        let mut found = HashSet::new();
+        for package in self.packages.values() {
+            let world = &self.graph.types()[self.graph[*package].ty()];
+            let instances = world.imports.values().filter_map(|kind| match kind {
+                ItemKind::Instance(interface) => Some(*interface),
+                _ => None,
+            });
+            let mut open: Vec<InterfaceId> = instances.collect();
+            while let Some(interface) = open.pop() {
+                if found.insert(interface) {
+                    let used = self.graph.types()[interface].uses.values();
+                    open.extend(used.map(|used| used.interface));
+                }
+            }
+        }
         let mut latest: HashMap<String, String> = HashMap::new();
-        let interfaces = self.graph.types().interfaces();
-        for name in interfaces.filter_map(|interface| interface.id.as_deref()) {
+        let types = self.graph.types_mut();
+        for name in found.iter().filter_map(|id| types[*id].id.as_deref()) {
             let known = latest.entry(track(name).to_owned()).or_default();
             if known.is_empty() || version(name) > version(known) {
                 *known = name.to_owned();
             }
         }
-        let mut named = Vec::new();
-        for package in self.packages.values() {
-            let world = &self.graph.types()[self.graph[*package].ty()];
-            for kind in world.imports.values().chain(world.exports.values()) {
-                if let ItemKind::Instance(interface) = kind {
-                    named.push(*interface);
-                }
+        for interface in found {
+            let id = types[interface].id.as_mut();
+            if let Some(id) = id
+                && let Some(newer) = latest.get(track(id))
+            {
+                id.clone_from(newer);
             }
         }
-        let types = self.graph.types_mut();
-        while let Some(interface) = named.pop() {
-            let used: Vec<InterfaceId> = types[interface]
-                .uses
-                .values()
-                .map(|used| used.interface)
-                .collect();
-            let id = types[interface].id.clone();
-            let newer = id.and_then(|id| latest.get(track(&id)).filter(|name| **name != id));
-            if let Some(newer) = newer {
-                types[interface].id = Some(newer.clone());
-            }
-            named.extend(used);
-        }
+        latest
     }
 
     /// Makes an import for each name of a part's own, with all that its users want of it.
