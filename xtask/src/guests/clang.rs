@@ -120,6 +120,35 @@ fn build(
     Ok(tally)
 }
 
+/// Compiles a file of C++ with the bindings NAME.c that lie in `work`, into the reactor NAME.wasm there.
+pub(super) fn reactor(source: &Path, work: &Path, name: &str) -> Result<()> {
+    let toolchain = find().context("no clang")?;
+    let sysroot = format!("--sysroot={}", toolchain.sysroot.display());
+    let usual = ["--target=wasm32-wasi", "-O2", sysroot.as_str()];
+    command::run(
+        Command::new(&toolchain.c)
+            .args(usual)
+            .args(["-c", &format!("{name}.c"), "-o", &format!("{name}.o")])
+            .current_dir(work),
+    )?;
+    command::run(
+        Command::new(&toolchain.cpp)
+            .args(usual)
+            .args([
+                "-Wall",
+                "-Wextra",
+                "-Werror",
+                "-std=c++20",
+                "-fno-exceptions",
+            ])
+            .args(["-mexec-model=reactor", "-I."])
+            .arg(source)
+            .args([format!("{name}.o"), format!("{name}_component_type.o")])
+            .args(["-o", &format!("{name}.wasm")])
+            .current_dir(work),
+    )
+}
+
 /// Options that one guest needs.
 fn special(language: &str, name: &str) -> &'static [&'static str] {
     match (language, name) {

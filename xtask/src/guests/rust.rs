@@ -1,7 +1,7 @@
 //! Guests in Rust: cargo workspaces of their own, built by cargo, copied when they changed.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -88,19 +88,30 @@ fn wanted<'names>(
 
 /// Runs cargo in `guests/FOLDER`.
 fn compile(places: &Places, folder: &str, target: &str, selection: &[&str]) -> Result<()> {
+    cargo_build(places, &places.source.join(folder), target, selection)
+}
+
+fn cargo_build(places: &Places, folder: &Path, target: &str, selection: &[&str]) -> Result<()> {
     wasm_target::ensure(target)?;
     command::run(
         cargo()
             .args(["build", "--release", "--quiet", "--target", target])
             .args(selection)
             .arg("--manifest-path")
-            .arg(places.source.join(folder).join("Cargo.toml"))
+            .arg(folder.join("Cargo.toml"))
             .arg("--target-dir")
             .arg(places.built.join("cargo"))
             // Flags meant for the host's programs must not change the guests.
             .env_remove("RUSTFLAGS")
             .env_remove("CARGO_ENCODED_RUSTFLAGS"),
     )
+}
+
+/// Builds a library elsewhere as a component, and answers where it is.
+pub(super) fn library(places: &Places, folder: &Path, name: &str) -> Result<PathBuf> {
+    cargo_build(places, folder, COMPONENT_TARGET, &["--locked"])?;
+    let release = places.built.join("cargo").join(COMPONENT_TARGET);
+    Ok(release.join("release").join(format!("{name}.wasm")))
 }
 
 /// Copies what cargo built and is not there yet.
@@ -112,15 +123,21 @@ fn copy(places: &Places, language: &str, target: &str, names: &[&str]) -> Result
         let example = release.join("examples").join(format!("{name}.wasm"));
         let from = if binary.exists() { binary } else { example };
         let output = places.output(language, name)?;
-        let bytes = fs::read(&from).with_context(|| from.display().to_string())?;
-        if fs::read(&output).is_ok_and(|there| there == bytes) {
-            tally.kept += 1;
-        } else {
-            fs::write(&output, bytes).with_context(|| output.display().to_string())?;
-            tally.built += 1;
-        }
+        keep(&from, &output, &mut tally)?;
     }
     Ok(tally)
+}
+
+/// Copies a program unless the same is there.
+pub(super) fn keep(from: &Path, output: &Path, tally: &mut Tally) -> Result<()> {
+    let bytes = fs::read(from).with_context(|| from.display().to_string())?;
+    if fs::read(output).is_ok_and(|there| there == bytes) {
+        tally.kept += 1;
+    } else {
+        fs::write(output, bytes).with_context(|| output.display().to_string())?;
+        tally.built += 1;
+    }
+    Ok(())
 }
 
 /// A guest is `src/bin/NAME.rs`, `src/bin/NAME/main.rs` or `examples/NAME_unsafe.rs`.
