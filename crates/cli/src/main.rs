@@ -5,6 +5,7 @@
 mod output;
 
 mod cache;
+mod compose;
 mod disk;
 mod host;
 mod inspect;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         Step::Special(SpecialCommand::Inspect(options)) => inspect::run(&options),
         Step::Special(SpecialCommand::Cache(options)) => cache::run(&options, &host),
         Step::Special(SpecialCommand::Disk(options)) => disk::run(&options),
+        Step::Special(SpecialCommand::Compose(options)) => compose::run(&options),
     };
     ExitCode::from(done.unwrap_or_else(|error| error.tell(&host)))
 }

@@ -88,7 +88,7 @@ impl App {
 }
 
 /// Every problem of a manifest, with the lines it is on.
-fn render(file: &Path, text: &str, error: &ManifestError) -> String {
+pub(crate) fn render(file: &Path, text: &str, error: &ManifestError) -> String {
     let name = file.display().to_string();
     let mut report = String::new();
     for problem in error.problems() {

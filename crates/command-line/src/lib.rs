@@ -38,7 +38,7 @@ pub use host::Host;
 pub use plan::{Clock, Limits, Mount, MountAccess, Plan, Source, StandardStreams, Watch};
 pub use system_error::system_error;
 
-use options::{CacheOptions, Command, DiskOptions, InspectOptions, Options};
+use options::{CacheOptions, Command, ComposeOptions, DiskOptions, InspectOptions, Options};
 
 /// What is to be done after the command line was read.
 #[derive(Debug)]
@@ -60,6 +60,8 @@ pub enum SpecialCommand {
     Cache(CacheOptions),
     /// `holm disk`
     Disk(DiskOptions),
+    /// `holm compose`
+    Compose(ComposeOptions),
 }
 
 impl SpecialCommand {
@@ -69,6 +71,7 @@ impl SpecialCommand {
             SpecialCommand::Inspect(_) => "inspect",
             SpecialCommand::Cache(_) => "cache",
             SpecialCommand::Disk(_) => "disk",
+            SpecialCommand::Compose(_) => "compose",
         };
         let error = CommandError::usage(format_args!("`holm {name}` is part of the native holm"));
         error.tell(host)
@@ -91,6 +94,7 @@ pub fn start(arguments: impl IntoIterator<Item = OsString>, host: &dyn Host) -> 
         Command::Inspect(options) => return Step::Special(SpecialCommand::Inspect(options)),
         Command::Cache(options) => return Step::Special(SpecialCommand::Cache(options)),
         Command::Disk(options) => return Step::Special(SpecialCommand::Disk(options)),
+        Command::Compose(options) => return Step::Special(SpecialCommand::Compose(options)),
         Command::Grants(options) => answers::manage(&options, host),
     };
     Step::Done(done.unwrap_or_else(|error| error.tell(host)))

@@ -9,6 +9,7 @@ use holm_explain::exit;
 use holm_explain::text::shown_lines;
 use holm_kernel::{MountError, SpawnError};
 use holm_package::host_error::HostError;
+use holm_package::manifest::ManifestError;
 use holm_package::program::{self, PROGRAM_BYTES_MAX, ProgramError};
 
 use crate::error::CommandError;
@@ -27,6 +28,11 @@ pub fn no_program(error: &ProgramError) -> CommandError {
         _ => exit::NOT_RUNNABLE,
     };
     CommandError::new(code, shown_lines(&error.to_string()))
+}
+
+/// The text of this file is no manifest; every problem is shown with its line.
+pub fn no_manifest(file: &Path, text: &str, error: &ManifestError) -> CommandError {
+    CommandError::rendered(exit::NOT_RUNNABLE, crate::app::render(file, text, error))
 }
 
 /// Looks for a program without reading it, for hosts whose engines do not; answers its size.
