@@ -193,7 +193,7 @@ fn grants_record(dependency: &Dependency) -> GrantsRecord {
     ];
     let given = streams.iter().filter(|(_, given)| *given);
     GrantsRecord {
-        net: grants.net.clone(),
+        net: grants.net.iter().map(ToString::to_string).collect(),
         dir: grants.directories.iter().map(ToString::to_string).collect(),
         env: grants.env.clone(),
         stdio: given.map(|(name, _)| (*name).to_owned()).collect(),

@@ -146,10 +146,10 @@ fn rules_of_its_own_are_an_import_of_its_own() {
     assert_eq!(types, ["wasi:http/types@0.2.6"], "one type on both sides");
     assert!(!composition.record.is_portable());
     let lib = composition.record.part("a-lib").expect("it is there");
-    assert_eq!(lib.grants.net, ["connect:127.0.0.1:*"]);
+    assert_eq!(lib.grants.net, ["tcp:connect:127.0.0.1:*"]);
     let tree = composition.record.to_string();
     assert!(tree.contains("own rules"), "{tree}");
-    assert!(tree.contains("net connect:127.0.0.1:*"), "{tree}");
+    assert!(tree.contains("net tcp:connect:127.0.0.1:*"), "{tree}");
 }
 
 #[test]

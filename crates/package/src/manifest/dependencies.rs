@@ -2,13 +2,14 @@
 
 use core::fmt;
 
+use holm_kernel::net::NetRule;
 use toml::de::DeTable;
 
 use super::checks;
 use super::reader::{Found, Reader, Section, nearest, shown};
 use super::toml_text::{key, quoted, quoted_list};
 use super::writer::Lines;
-use crate::grant::{Access, check_variable_name};
+use crate::grant::{Access, check_variable_name, parse_net_rule};
 use crate::guest_path::GuestPath;
 
 /// The most dependencies that one `holm.toml` names.
@@ -58,7 +59,7 @@ pub enum Provides<'k> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DependencyGrants {
     /// Rules for sockets, names and outgoing HTTP, as the option `--net` has them.
-    pub net: Vec<String>,
+    pub net: Vec<NetRule>,
     /// Directories of the app's that it sees.
     pub directories: Vec<DirectoryGrant>,
     /// Variables of the app's environment that it sees.
@@ -341,7 +342,8 @@ fn read_grants(reader: &mut Reader<'_>, section: Section<'_>) -> DependencyGrant
     reader.check_keys(section, &["net", "dir", "env", "stdio"], &elsewhere);
     let mut grants = DependencyGrants::default();
     for rule in reader.strings(section, "net") {
-        grants.net.extend(reader.checked(Some(rule), network_rule));
+        let rule = reader.parsed(Some(rule), parse_net_rule);
+        grants.net.extend(rule.map(|found| found.value));
     }
     for directory in reader.strings(section, "dir") {
         let directory = reader.parsed(Some(directory), DirectoryGrant::parse);
@@ -375,23 +377,6 @@ fn read_grants(reader: &mut Reader<'_>, section: Section<'_>) -> DependencyGrant
     grants
 }
 
-/// The beginning of a rule; the whole of it is read where rules are, by whoever keeps them.
-fn network_rule(rule: &str) -> Result<(), &'static str> {
-    let rest = rule.strip_prefix("udp:").unwrap_or(rule);
-    let known = ["connect:", "listen:", "resolve:", "bind:", "send:"];
-    let named = known
-        .iter()
-        .any(|word| rest.strip_prefix(word).is_some_and(|what| !what.is_empty()));
-    if rule == "all" || named {
-        Ok(())
-    } else {
-        Err(
-            "a rule is written connect:HOST:PORT, listen:ADDRESS:PORT or resolve:NAME, \
-             with udp: before it for UDP",
-        )
-    }
-}
-
 pub(super) fn write_dependencies(out: &mut Lines, dependencies: &[Dependency]) {
     for dependency in dependencies {
         let name = key(&dependency.key);
@@ -421,8 +406,9 @@ pub(super) fn write_dependencies(out: &mut Lines, dependencies: &[Dependency]) {
             .filter(|(_, given)| *given)
             .map(|(name, _)| (*name).to_owned())
             .collect();
+        let rules: Vec<String> = grants.net.iter().map(NetRule::to_string).collect();
         let lists = [
-            ("net", &grants.net),
+            ("net", &rules),
             ("dir", &directories),
             ("env", &grants.env),
             ("stdio", &streams),

@@ -119,6 +119,7 @@ fn everything_is_read() {
                 why: None,
                 optional: false,
             }],
+            net: Vec::new(),
         },
         limits: Limits {
             memory: Some(256 << 20),
@@ -611,6 +612,7 @@ fn any_needs() -> impl Strategy<Value = Needs> {
                 mounts,
                 tmp,
                 listen,
+                net: Vec::new(),
             };
             let mut places = std::collections::BTreeSet::new();
             needs

@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::{Strategy, any as anything};
 
 use super::parse;
-use crate::grant::Access;
+use crate::grant::{Access, parse_net_rule};
 use crate::guest_path::GuestPath;
 use crate::manifest::{
     Dependency, DependencyGrants, DirectoryGrant, InterfacePattern, Manifest, Provides,
@@ -32,6 +32,7 @@ path = "codec.wasm"
     );
     let manifest = parse(&text);
     let pattern = |text| InterfacePattern::new(text).expect("a pattern");
+    let rule = |text| parse_net_rule(text).expect("a rule");
     let directory = |path, access| DirectoryGrant {
         guest: GuestPath::new(path).expect("a path"),
         access,
@@ -42,8 +43,8 @@ path = "codec.wasm"
         inherit: vec![pattern("wasi:http"), pattern("wasi:cli/stderr")],
         grants: DependencyGrants {
             net: vec![
-                "connect:127.0.0.1:*".into(),
-                "udp:connect:10.0.0.0/8:53".into(),
+                rule("connect:127.0.0.1:*"),
+                rule("udp:connect:10.0.0.0/8:53"),
             ],
             directories: vec![
                 directory("/data", Access::ReadOnly),
@@ -117,7 +118,7 @@ fn mistakes_are_pointed_at() {
         ),
         (
             "[dependencies.x]\npath = \"x.wasm\"\ngrants = { net = [\"10.0.0.1\"] }",
-            "a rule is written",
+            "A rule is one of",
         ),
         (
             "[dependencies.x]\npath = \"x.wasm\"\ngrants = { dir = [\"/a:wx\"] }",
@@ -189,13 +190,16 @@ pub(super) fn any() -> impl Strategy<Value = Vec<Dependency>> {
         },
     });
     let grants = (
-        vec("connect:[a-z]{1,5}:[1-9]", 0..2),
+        vec("connect:[a-z]{2,5}[.]org:[1-9]", 0..2),
         vec(directory, 0..2),
         vec("[A-Z]{1,5}", 0..2),
         anything::<[bool; 3]>(),
     )
         .prop_map(|(net, directories, env, streams)| DependencyGrants {
-            net,
+            net: net
+                .iter()
+                .map(|rule| parse_net_rule(rule).expect("a rule"))
+                .collect(),
             directories,
             env,
             stdin: streams[0],
