@@ -174,21 +174,23 @@ impl Record {
     /// [`RecordError`]: a component whose section is not understood must not run with rules that
     /// were guessed.
     pub fn of_component(bytes: &[u8]) -> Result<Option<Self>, RecordError> {
-        let mut found = None;
+        let mut found = Vec::new();
         let mut depth = 0_u32;
         for payload in Parser::new(0).parse_all(bytes) {
             match payload.map_err(|error| RecordError::Component(error.to_string()))? {
                 Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
                 Payload::End(_) => depth = depth.saturating_sub(1),
                 Payload::CustomSection(section) if depth == 0 && section.name() == SECTION => {
-                    if found.replace(section.data()).is_some() {
-                        return Err(RecordError::Twice);
-                    }
+                    found.push(section.data());
                 }
                 _ => {}
             }
         }
-        found.map(Self::parse).transpose()
+        match found.as_slice() {
+            [] => Ok(None),
+            [section] => Self::parse(section).map(Some),
+            _ => Err(RecordError::Twice),
+        }
     }
 
     fn parse(section: &[u8]) -> Result<Self, RecordError> {

@@ -99,8 +99,7 @@ impl<'r> Answers<'r> {
                 (0..count).try_for_each(|n| self.fill(element, at + n * size, image, places))
             }
             TypeDefKind::Enum(cases) => {
-                let names = cases.cases.iter().map(|case| case.name.as_str());
-                put(image, at, denial(names));
+                put(image, at, denial_of(cases));
                 Ok(())
             }
             TypeDefKind::Variant(variant) => {
@@ -165,10 +164,7 @@ impl<'r> Answers<'r> {
         };
         match &self.resolve.types[*id].kind {
             TypeDefKind::Type(named) => self.flat(named),
-            TypeDefKind::Enum(cases) => {
-                let names = cases.cases.iter().map(|case| case.name.as_str());
-                Ok(number(denial(names)))
-            }
+            TypeDefKind::Enum(cases) => Ok(number(denial_of(cases))),
             TypeDefKind::Variant(variant) => Ok(number(denial_case(variant))),
             TypeDefKind::Result(_) => Ok(Flat::I32(1)),
             TypeDefKind::Option(_) | TypeDefKind::Flags(_) => Ok(Flat::I32(0)),
@@ -205,14 +201,24 @@ pub(super) fn handle(resolve: &Resolve, result: Option<Type>) -> Option<TypeId> 
 }
 
 fn denial_case(variant: &wit_parser::Variant) -> usize {
-    denial(variant.cases.iter().map(|case| case.name.as_str()))
+    let names: Vec<&str> = variant
+        .cases
+        .iter()
+        .map(|case| case.name.as_str())
+        .collect();
+    denial(&names)
+}
+
+fn denial_of(cases: &wit_parser::Enum) -> usize {
+    let names: Vec<&str> = cases.cases.iter().map(|case| case.name.as_str()).collect();
+    denial(&names)
 }
 
 /// The case that says no; the last where none does, which is the vaguest by custom.
-fn denial<'c>(names: impl ExactSizeIterator<Item = &'c str> + Clone) -> usize {
+fn denial(names: &[&str]) -> usize {
+    let find = |denial: &&str| names.iter().position(|name| name == denial);
     let last = names.len().saturating_sub(1);
-    let find = |denial: &&str| names.clone().position(|name| *name == **denial);
-    DENIALS.iter().find_map(|name| find(&name)).unwrap_or(last)
+    DENIALS.iter().find_map(find).unwrap_or(last)
 }
 
 /// Writes the number of a case; one of more than 256 is written in the bytes it takes.
