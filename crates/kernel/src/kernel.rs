@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, Weak};
 
 use holm_abi::{Errno, Pid};
 
+use crate::net::loopback::Loopback;
 use crate::port::{Clock, Entropy, Network};
 use crate::process::Process;
 
@@ -39,6 +40,7 @@ pub struct Kernel {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) network: Option<Arc<dyn Network>>,
+    pub(crate) loopback: Arc<Loopback>,
     pub(crate) options: Options,
     /// Inode numbers are shown through a secret permutation, so that a guest cannot tell
     /// one host's disk from another's.
@@ -61,6 +63,7 @@ impl Kernel {
             clock: ports.clock,
             entropy: ports.entropy,
             network: ports.network,
+            loopback: Arc::default(),
             options,
             inode_key: u64::from_le_bytes(key),
             next_pid: AtomicU32::new(1),

@@ -5,10 +5,13 @@
 
 pub mod address;
 pub mod host;
+pub(crate) mod loopback;
 pub(crate) mod pins;
 pub mod policy;
 pub mod rules;
 pub(crate) mod socket;
+#[cfg(test)]
+mod tests;
 
 pub use address::{AddressClass, AddressRange, classify, unwrap_disguise};
 pub use host::{HostError, HostTarget, parse_host};

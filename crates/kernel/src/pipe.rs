@@ -53,6 +53,22 @@ pub(crate) fn wake(wakers: Vec<Waker>) {
     }
 }
 
+impl PipeReader {
+    /// Reads and leaves the bytes where they are.
+    pub(crate) fn peek(&self, buffer: &mut [u8], waker: &Waker) -> Poll<Result<usize>> {
+        let mut state = crate::lock(&self.0);
+        if state.bytes.is_empty() && !state.writer_gone && !buffer.is_empty() {
+            register(&mut state.readers, waker);
+            return Poll::Pending;
+        }
+        let size = state.bytes.len().min(buffer.len());
+        for (to, from) in buffer.iter_mut().zip(&state.bytes) {
+            *to = *from;
+        }
+        Poll::Ready(Ok(size))
+    }
+}
+
 impl Stream for PipeReader {
     fn file_type(&self) -> FileType {
         FileType::Unknown

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod host;
 pub mod late;
 pub mod model;
+pub mod network;
 pub mod random;
 pub mod scenario;
 pub mod simulate;

@@ -31,6 +31,10 @@ pub(crate) struct NetSocket {
 #[derive(Clone, Debug)]
 struct State {
     socket: Arc<dyn Socket>,
+    /// Whether `socket` is one of the virtual loopback.
+    local: bool,
+    /// What was set, for a socket that takes the place of this one.
+    options: Vec<(SocketOption, u64)>,
     phase: Phase,
     bound: Option<BoundAs>,
     /// The address that was asked for when it was bound: rules speak of that one.
@@ -56,20 +60,38 @@ fn unspecified(family: AddressFamily) -> SocketAddr {
     SocketAddr::new(ip, 0)
 }
 
+impl State {
+    /// As what a socket is bound by connecting or sending.
+    fn implicitly_bound(&self) -> BoundAs {
+        if self.local {
+            BoundAs::Local
+        } else {
+            BoundAs::Client
+        }
+    }
+}
+
 impl NetSocket {
-    /// A socket of the host's, when the process may reach something there.
+    /// A socket of the host's, when the process may reach something there; of the virtual
+    /// loopback otherwise, where it needs nobody's leave to be.
     pub(crate) fn open(
         process: &Process,
         family: AddressFamily,
         kind: SocketKind,
     ) -> Result<NetSocket> {
-        let network = process.kernel().network.as_ref();
-        let socket = network.ok_or(Errno::NetworkDown)?.socket(family, kind)?;
+        let kernel = process.kernel();
+        let network = kernel.network.as_ref();
+        let (socket, local) = match network.filter(|_| process.network().reaches_the_host()) {
+            Some(network) => (network.socket(family, kind)?, false),
+            None => (kernel.loopback.socket(family, kind), true),
+        };
         Ok(NetSocket {
             family,
             kind,
             state: Mutex::new(State {
                 socket,
+                local,
+                options: Vec::new(),
                 phase: Phase::Idle,
                 bound: None,
                 asked: None,
@@ -107,7 +129,7 @@ impl NetSocket {
         address: SocketAddr,
         bound: BoundAs,
     ) -> Result<()> {
-        let _ = process;
+        self.move_to(state, process, bound == BoundAs::Local)?;
         state.socket.bind(address)?;
         state.bound = Some(bound);
         state.asked = Some(address);
@@ -180,15 +202,44 @@ impl NetSocket {
             (SocketKind::Datagram, Err(_)) => {}
         }
         if result.is_ok() && state.bound.is_none() {
-            state.bound = Some(BoundAs::Client);
+            state.bound = Some(state.implicitly_bound());
         }
         Poll::Ready(result)
     }
 
-    /// Checks the rules for an address.
+    /// Moves a socket that is not bound to the other side, with the options that were set.
+    fn move_to(&self, state: &mut State, process: &Process, local: bool) -> Result<()> {
+        if state.local == local {
+            return Ok(());
+        }
+        let kernel = process.kernel();
+        let socket = match (local, &kernel.network) {
+            (true, _) => kernel.loopback.socket(self.family, self.kind),
+            (false, Some(network)) => network.socket(self.family, self.kind)?,
+            (false, None) => return Err(Errno::NetworkDown),
+        };
+        for (option, value) in &state.options {
+            socket.set_option(*option, *value)?;
+        }
+        state.socket = socket;
+        state.local = local;
+        Ok(())
+    }
+
+    /// Checks the rules for an address, and that the socket is on the side where it is: the
+    /// virtual loopback, when somebody answers there or nothing else is allowed.
     fn choose_side(&self, state: &mut State, process: &Process, address: SocketAddr) -> Result<()> {
-        let _ = &state.socket;
-        process.check_connect(self.protocol(), address).map(|_| ())
+        let route = process.check_connect(self.protocol(), address)?;
+        if state.bound.is_some() {
+            let fits = if state.local { route.local } else { route.host };
+            return if fits {
+                Ok(())
+            } else {
+                Err(Errno::NetworkUnreachable)
+            };
+        }
+        let served = process.kernel().loopback.is_served(self.kind, address);
+        self.move_to(state, process, route.local && (served || !route.host))
     }
 
     pub(crate) fn disconnect(&self, waker: &Waker) -> Poll<Result<()>> {
@@ -215,6 +266,8 @@ impl NetSocket {
             kind: self.kind,
             state: Mutex::new(State {
                 socket,
+                local: state.local,
+                options: Vec::new(),
                 phase: Phase::Connected,
                 bound: state.bound,
                 asked: None,
@@ -285,7 +338,7 @@ impl NetSocket {
         self.choose_side(&mut state, process, address)?;
         let sent = state.socket.send(data, to, waker);
         if matches!(sent, Poll::Ready(Ok(_))) && state.bound.is_none() {
-            state.bound = Some(BoundAs::Client);
+            state.bound = Some(state.implicitly_bound());
         }
         sent
     }
@@ -330,8 +383,11 @@ impl NetSocket {
         if option == SocketOption::Listening {
             return Err(Errno::Invalid);
         }
-        let socket = crate::lock(&self.state).socket.clone();
-        socket.set_option(option, value)
+        let mut state = crate::lock(&self.state);
+        state.socket.set_option(option, value)?;
+        state.options.retain(|(known, _)| *known != option);
+        state.options.push((option, value));
+        Ok(())
     }
 
     pub(crate) fn readiness(&self, interest: Interest, waker: &Waker) -> Poll<Result<Readiness>> {

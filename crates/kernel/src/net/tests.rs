@@ -1,0 +1,549 @@
+//! Tests of the network: classes and disguises, rules, names that change, the virtual loopback.
+
+use std::io::IoSlice;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+
+use holm_abi::{AddressFamily, Errno, Fd, FdFlags, RecvFlags, Rights, ShutdownFlags, SocketKind};
+use proptest::prelude::*;
+
+use super::*;
+use crate::denial::Cause;
+use crate::deterministic::{SeededEntropy, VirtualClock};
+use crate::kernel::{Authority, Kernel, Options, Ports};
+use crate::process::{ChildSpec, Process, ProcessSpec};
+use crate::task::Task;
+use crate::testkit::network::PlannedNetwork;
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().expect("an address")
+}
+
+fn at(text: &str) -> SocketAddr {
+    text.parse().expect("an address and a port")
+}
+
+fn connect(host: HostPattern, port: u16) -> NetRule {
+    NetRule::Connect {
+        protocol: Protocol::Tcp,
+        host,
+        ports: PortRanges::one(port),
+    }
+}
+
+fn named(name: &str) -> HostPattern {
+    HostPattern::Name(NamePattern::Exactly(name.to_owned()))
+}
+
+fn range(address: &str, prefix: u8) -> HostPattern {
+    HostPattern::Range(AddressRange::new(ip(address), prefix).expect("a range"))
+}
+
+struct System {
+    kernel: Arc<Kernel>,
+    authority: Authority,
+    network: Arc<PlannedNetwork>,
+}
+
+fn system() -> System {
+    let network = Arc::new(PlannedNetwork::default());
+    let ports = Ports {
+        clock: Arc::new(VirtualClock::new()),
+        entropy: Arc::new(SeededEntropy::new(1)),
+        network: Some(network.clone()),
+    };
+    let (kernel, authority) = Kernel::boot(ports, Options::default()).expect("seeded");
+    System {
+        kernel,
+        authority,
+        network,
+    }
+}
+
+impl System {
+    fn process(&self, rules: impl IntoIterator<Item = NetRule>) -> Arc<Process> {
+        let spec = ProcessSpec {
+            network: rules.into_iter().collect(),
+            ..ProcessSpec::default()
+        };
+        self.kernel.spawn(&self.authority, spec).expect("a process")
+    }
+
+    fn task(&self, rules: impl IntoIterator<Item = NetRule>) -> Task {
+        Task::new(self.process(rules), Waker::noop().clone())
+    }
+}
+
+fn open(task: &mut Task, kind: SocketKind) -> Fd {
+    ready(task.sock_open(AddressFamily::Inet4, kind)).expect("a socket")
+}
+
+fn ready<T>(answer: Poll<Result<T, Errno>>) -> Result<T, Errno> {
+    match answer {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => panic!("it would wait"),
+    }
+}
+
+#[test]
+fn each_range_has_its_class_up_to_its_edges() {
+    use AddressClass::{
+        Broadcast, LinkLocal, Loopback, Metadata, Multicast, Private, Public, Reserved, Shared,
+        Unspecified,
+    };
+    for (text, class) in [
+        ("9.255.255.255", Public),
+        ("10.0.0.0", Private),
+        ("10.255.255.255", Private),
+        ("11.0.0.0", Public),
+        ("0.1.2.3", Unspecified),
+        ("100.63.255.255", Public),
+        ("100.64.0.0", Shared),
+        ("100.100.100.200", Metadata),
+        ("126.255.255.255", Public),
+        ("127.8.8.8", Loopback),
+        ("169.254.0.1", LinkLocal),
+        ("169.254.169.254", Metadata),
+        ("172.15.255.255", Public),
+        ("172.31.255.255", Private),
+        ("172.32.0.0", Public),
+        ("192.168.1.1", Private),
+        ("198.19.255.255", Reserved),
+        ("203.0.113.9", Reserved),
+        ("224.0.0.1", Multicast),
+        ("255.255.255.255", Broadcast),
+        ("::", Unspecified),
+        ("::1", Loopback),
+        ("2606:4700::1111", Public),
+        ("2001:db8::1", Reserved),
+        ("fd00:ec2::254", Metadata),
+        ("fd12::1", Private),
+        ("fe80::1", LinkLocal),
+        ("ff02::1", Multicast),
+        ("4000::1", Reserved),
+    ] {
+        assert_eq!(classify(ip(text)), class, "{text}");
+    }
+}
+
+#[test]
+fn every_disguise_of_an_address_is_that_address() {
+    for disguised in [
+        "::ffff:127.0.0.1",
+        "::127.0.0.1",
+        "64:ff9b::127.0.0.1",
+        "64:ff9b:1::127.0.0.1",
+        "64:ff9b:1:7f00:0:100::",
+        "2002:7f00:1::1",
+        "2001:0:808:808::80ff:fffe",
+        // A public client behind a server of the machine's own.
+        "2001:0:7f00:1::f7f7:f7f7",
+    ] {
+        assert_eq!(
+            classify(ip(disguised)),
+            AddressClass::Loopback,
+            "{disguised}"
+        );
+    }
+    for text in [
+        "127.0.0.1",
+        "2130706433",
+        "0177.0.0.1",
+        "0x7f.1",
+        "127.1",
+        "127.0.0.1.",
+        "0X7F000001",
+        "[::ffff:127.0.0.1]",
+        "::ffff:7f00:1",
+        "017700000001",
+    ] {
+        let Ok(HostTarget::Address(address)) = parse_host(text) else {
+            panic!("{text} is an address");
+        };
+        assert_eq!(classify(address), AddressClass::Loopback, "{text}");
+    }
+}
+
+#[test]
+fn a_host_is_a_name_an_address_or_nothing() {
+    let name = |text: &str| HostTarget::Name(text.to_owned());
+    assert_eq!(parse_host("Example.COM."), Ok(name("example.com")));
+    assert_eq!(
+        parse_host("xn--bcher-kva.example"),
+        Ok(name("xn--bcher-kva.example"))
+    );
+    for (text, error) in [
+        ("", HostError::Empty),
+        ("a@b", HostError::UserInformation),
+        ("127.0.0.1%2f", HostError::Percent),
+        ("[fe80::1%1]", HostError::Zone),
+        ("b\u{fc}cher.example", HostError::NotAscii),
+        ("[1.2.3.4]", HostError::BadBrackets),
+        ("1.2.3.256", HostError::BadNumber),
+        ("09.1.1.1", HostError::BadNumber),
+        ("a..b", HostError::BadLabel),
+        ("-a.b", HostError::BadLabel),
+        ("a b", HostError::BadCharacter),
+        ("a:80", HostError::BadCharacter),
+    ] {
+        assert_eq!(parse_host(text), Err(error), "{text:?}");
+    }
+    assert_eq!(parse_host(&"a".repeat(64)), Err(HostError::TooLong));
+}
+
+#[test]
+fn a_wide_rule_names_no_special_address() {
+    let none = |_: &NamePattern| true;
+    let allows = |host: HostPattern, address: &str| {
+        let rules: NetRules = [connect(host, 80)].into_iter().collect();
+        rules.allow_connect(Protocol::Tcp, SocketAddr::new(ip(address), 80), &none)
+    };
+    for special in [
+        "127.0.0.1",
+        "10.1.2.3",
+        "169.254.169.254",
+        "::1",
+        "::ffff:10.0.0.1",
+    ] {
+        assert!(!allows(HostPattern::Public, special), "{special}");
+        assert!(!allows(range("0.0.0.0", 0), special), "{special}");
+        assert!(!allows(range("::", 0), special), "{special}");
+        // The name was answered with it, says `none`: still it is special.
+        assert!(!allows(named("example.com"), special), "{special}");
+    }
+    assert!(allows(range("10.0.0.0", 8), "10.1.2.3"));
+    assert!(allows(range("10.0.0.0", 8), "64:ff9b::10.1.2.3"));
+    assert!(!allows(range("8.0.0.0", 5), "10.1.2.3"));
+    assert!(!allows(range("169.254.0.0", 16), "169.254.169.254"));
+    assert!(allows(range("169.254.169.254", 32), "169.254.169.254"));
+    assert!(allows(HostPattern::Public, "9.9.9.9"));
+    let below = NamePattern::Below("example.com".to_owned());
+    assert!(below.matches("a.b.example.com") && !below.matches("example.com"));
+    assert!(!below.matches("badexample.com"));
+}
+
+#[test]
+fn a_name_is_asked_once_and_cannot_move_to_another_address() {
+    let system = system();
+    system
+        .network
+        .plan("example.com", &[ip("9.9.9.9"), ip("10.0.0.1")]);
+    system.network.plan("example.com", &[ip("127.0.0.1")]);
+    let process = system.process([connect(named("example.com"), 443)]);
+    let waker = Waker::noop();
+    let policy = process.network();
+    assert!(
+        !policy.allows_connect(Protocol::Tcp, at("9.9.9.9:443")),
+        "before the lookup"
+    );
+    for _ in 0..2 {
+        let found = ready(process.poll_lookup("EXAMPLE.com.", waker)).expect("known");
+        assert_eq!(found, [ip("9.9.9.9"), ip("10.0.0.1")]);
+    }
+    assert_eq!(system.network.lookups(), 1);
+    assert!(policy.allows_connect(Protocol::Tcp, at("9.9.9.9:443")));
+    assert!(!policy.allows_connect(Protocol::Tcp, at("9.9.9.9:80")));
+    assert!(!policy.allows_connect(Protocol::Tcp, at("10.0.0.1:443")));
+    let targets = ready(process.poll_connect_targets("example.com", 443, waker));
+    assert_eq!(targets, Ok(vec![at("9.9.9.9:443")]));
+    assert_eq!(
+        ready(process.poll_connect_targets("other.example", 443, waker)),
+        Err(Errno::Access)
+    );
+    assert_eq!(
+        ready(process.poll_connect_targets("0x7f.1", 443, waker)),
+        Err(Errno::Access)
+    );
+    assert_eq!(
+        system.network.lookups(),
+        1,
+        "what is refused is not asked for"
+    );
+    let options: Vec<String> = process
+        .denials()
+        .into_iter()
+        .filter_map(|denial| match denial.cause {
+            Cause::Network { rule, .. } => Some(rule.to_string()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        options,
+        ["tcp:connect:other.example:443", "tcp:connect:127.0.0.1:443"]
+    );
+}
+
+#[test]
+fn a_name_that_leads_inside_is_refused_by_its_address() {
+    let system = system();
+    system
+        .network
+        .plan("rebind.example", &[ip("169.254.169.254")]);
+    let process = system.process([connect(named("rebind.example"), 80)]);
+    let targets = process.poll_connect_targets("rebind.example", 80, Waker::noop());
+    assert_eq!(ready(targets), Err(Errno::Access));
+    let Cause::Network { rule, name, class } = process.denials()[0].cause.clone() else {
+        panic!("a refusal of the network");
+    };
+    assert_eq!(rule.to_string(), "tcp:connect:169.254.169.254:80");
+    assert_eq!(name.as_deref(), Some("rebind.example"));
+    assert_eq!(class, AddressClass::Metadata);
+}
+
+#[test]
+fn without_a_rule_nothing_is_bound_connected_or_sent() {
+    let mut task = system().task([]);
+    let stream = open(&mut task, SocketKind::Stream);
+    let datagram = open(&mut task, SocketKind::Datagram);
+    for address in ["127.0.0.1:80", "9.9.9.9:80", "0.0.0.0:0"] {
+        assert_eq!(
+            ready(task.sock_bind(stream, at(address))),
+            Err(Errno::Access)
+        );
+        assert_eq!(
+            ready(task.sock_bind(datagram, at(address))),
+            Err(Errno::Access)
+        );
+    }
+    assert_eq!(ready(task.sock_listen(stream, 1)), Err(Errno::Access));
+    let data = [IoSlice::new(b"x")];
+    for address in ["127.0.0.1:80", "9.9.9.9:80"].map(at) {
+        assert_eq!(
+            ready(task.sock_connect(stream, address)),
+            Err(Errno::Access)
+        );
+        assert_eq!(
+            ready(task.sock_connect(datagram, address)),
+            Err(Errno::Access)
+        );
+        let sent = task.sock_send_to(datagram, &data, Some(address));
+        assert_eq!(ready(sent), Err(Errno::Access));
+    }
+    assert_eq!(
+        ready(task.name_lookup("example.com", &mut [])),
+        Err(Errno::Access)
+    );
+}
+
+#[test]
+fn what_a_socket_cannot_be_given_is_invalid() {
+    let mut task = system().task([NetRule::All]);
+    let fd = open(&mut task, SocketKind::Stream);
+    for address in ["[::1]:80", "0.0.0.0:80", "127.0.0.1:0", "224.0.0.1:80"] {
+        assert_eq!(
+            ready(task.sock_connect(fd, at(address))),
+            Err(Errno::Invalid),
+            "{address}"
+        );
+    }
+    let six = ready(task.sock_open(AddressFamily::Inet6, SocketKind::Stream)).expect("six");
+    for address in ["[::ffff:127.0.0.1]:80", "[::127.0.0.1]:80"] {
+        assert_eq!(
+            ready(task.sock_connect(six, at(address))),
+            Err(Errno::Invalid),
+            "{address}"
+        );
+        assert_eq!(
+            ready(task.sock_bind(six, at(address))),
+            Err(Errno::Invalid),
+            "{address}"
+        );
+    }
+    ready(task.sock_bind(fd, at("127.0.0.1:0"))).expect("bound");
+    assert_eq!(
+        ready(task.sock_bind(fd, at("127.0.0.1:0"))),
+        Err(Errno::Invalid)
+    );
+    assert_eq!(ready(task.sock_disconnect(fd)), Err(Errno::Invalid));
+    assert_eq!(ready(task.sock_peer_address(fd)), Err(Errno::NotConnected));
+}
+
+#[test]
+fn two_processes_talk_over_the_virtual_loopback() {
+    let system = system();
+    let mut server = system.task([NetRule::Loopback]);
+    let mut client = system.task([NetRule::Loopback]);
+    let listener = open(&mut server, SocketKind::Stream);
+    ready(server.sock_bind(listener, at("0.0.0.0:80"))).expect("bound");
+    ready(server.sock_listen(listener, 1)).expect("listening");
+    assert!(server.sock_accept(listener, FdFlags::NONE).is_pending());
+
+    let socket = open(&mut client, SocketKind::Stream);
+    ready(client.sock_connect(socket, at("127.0.0.1:80"))).expect("connected");
+    let second = open(&mut client, SocketKind::Stream);
+    assert!(
+        client.sock_connect(second, at("127.0.0.1:80")).is_pending(),
+        "the queue is full"
+    );
+    client.abandon();
+    let accepted = ready(server.sock_accept(listener, FdFlags::NONE)).expect("accepted");
+    assert_eq!(
+        ready(client.sock_connect(second, at("127.0.0.1:80"))),
+        Ok(())
+    );
+    assert_eq!(
+        ready(client.sock_local_address(socket)),
+        ready(server.sock_peer_address(accepted))
+    );
+
+    let data = [IoSlice::new(b"hello")];
+    assert_eq!(ready(client.fd_write(socket, &data)), Ok(5));
+    ready(client.sock_shutdown(socket, ShutdownFlags::WRITE)).expect("half closed");
+    let mut buffer = [0; 8];
+    let peeked = ready(server.sock_recv(accepted, &mut buffer, RecvFlags::PEEK));
+    assert_eq!(peeked.map(|received| received.size), Ok(5));
+    assert_eq!(ready(server.fd_read(accepted, &mut buffer)), Ok(5));
+    assert_eq!(&buffer[..5], b"hello");
+    assert_eq!(ready(server.fd_read(accepted, &mut buffer)), Ok(0));
+    ready(server.fd_close(accepted)).expect("closed");
+    assert_eq!(ready(client.fd_read(socket, &mut buffer)), Ok(0));
+
+    ready(server.fd_close(listener)).expect("closed");
+    let late = open(&mut client, SocketKind::Stream);
+    assert_eq!(
+        ready(client.sock_connect(late, at("127.0.0.1:80"))),
+        Err(Errno::ConnectionRefused)
+    );
+    let mut stranger = system.task([connect(HostPattern::Public, 80)]);
+    let socket = open(&mut stranger, SocketKind::Stream);
+    let refused = ready(stranger.sock_connect(socket, at("127.0.0.1:80")));
+    assert_eq!(refused, Err(Errno::Access));
+}
+
+#[test]
+fn datagrams_arrive_or_are_lost_and_an_address_is_taken_once() {
+    let system = system();
+    let mut task = system.task([NetRule::Loopback]);
+    let receiver = open(&mut task, SocketKind::Datagram);
+    ready(task.sock_bind(receiver, at("127.0.0.1:53"))).expect("bound");
+    let other = open(&mut task, SocketKind::Datagram);
+    assert_eq!(
+        ready(task.sock_bind(other, at("0.0.0.0:53"))),
+        Err(Errno::AddressInUse)
+    );
+    let data = [IoSlice::new(b"question")];
+    let to = Some(at("127.0.0.1:53"));
+    for _ in 0..1000 {
+        assert_eq!(ready(task.sock_send_to(other, &data, to)), Ok(8));
+    }
+    let mut arrived = 0;
+    let mut buffer = [0; 4];
+    while let Poll::Ready(received) = task.sock_recv_from(receiver, &mut buffer, RecvFlags::NONE) {
+        let received = received.expect("received");
+        assert!(received.truncated && received.size == 4);
+        assert_eq!(Ok(received.address), ready(task.sock_local_address(other)));
+        arrived += 1;
+    }
+    assert_eq!(arrived, 256);
+    let nobody = ready(task.sock_send_to(other, &data, Some(at("127.0.0.1:54"))));
+    assert_eq!(nobody, Ok(8));
+}
+
+#[test]
+fn a_child_has_what_both_allow_and_its_sockets_are_judged_by_its_rules() {
+    let system = system();
+    let parent = system.process([connect(range("10.0.0.0", 8), 80), NetRule::Loopback]);
+    let child = |network| {
+        let spec = ChildSpec {
+            network,
+            ..ChildSpec::default()
+        };
+        parent.spawn_child(spec).expect("a child")
+    };
+    let nothing = child(None);
+    let everything = child(Some(NetRules::all()));
+    let narrow = child(Some(
+        [connect(range("10.1.0.0", 16), 80)].into_iter().collect(),
+    ));
+    let allows = |process: &Process, address: &str| {
+        process.network().allows_connect(Protocol::Tcp, at(address))
+    };
+    assert!(!allows(&nothing, "10.1.0.1:80") && !nothing.network().allows_loopback());
+    assert!(allows(&everything, "10.1.0.1:80") && !allows(&everything, "9.9.9.9:80"));
+    assert!(everything.network().allows_loopback());
+    assert!(allows(&narrow, "10.1.0.1:80") && !allows(&narrow, "10.2.0.1:80"));
+
+    let mut task = Task::new(system.process([NetRule::Loopback]), Waker::noop().clone());
+    let socket = open(&mut task, SocketKind::Datagram);
+    let spec = ChildSpec {
+        descriptors: vec![(Fd(0), socket, Rights::NETWORK)],
+        ..ChildSpec::default()
+    };
+    let heir = task.process().clone().spawn_child(spec).expect("a child");
+    let mut heir = Task::new(heir, Waker::noop().clone());
+    let sent = heir.sock_send_to(Fd(0), &[IoSlice::new(b"x")], Some(at("127.0.0.1:53")));
+    assert_eq!(ready(sent), Err(Errno::Access));
+}
+
+fn any_address() -> impl Strategy<Value = IpAddr> {
+    prop_oneof![
+        any::<u32>().prop_map(|bits| IpAddr::V4(bits.into())),
+        any::<u128>().prop_map(|bits| IpAddr::V6(bits.into())),
+        any::<u32>().prop_map(|bits| IpAddr::V6((0x64_ff9b_u128 << 96 | u128::from(bits)).into())),
+        any::<u32>().prop_map(|bits| IpAddr::V6((0xffff_u128 << 32 | u128::from(bits)).into())),
+    ]
+}
+
+fn any_rule() -> impl Strategy<Value = NetRule> {
+    let host = prop_oneof![
+        Just(HostPattern::Public),
+        any_address().prop_map(|address| HostPattern::Range(AddressRange::of(address))),
+        (any::<u32>(), 0..=32_u8).prop_map(|(bits, prefix)| {
+            let mask = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);
+            range(&std::net::Ipv4Addr::from(bits & mask).to_string(), prefix)
+        }),
+    ];
+    let connect =
+        (host, any::<u16>(), any::<u16>()).prop_map(|(host, one, other)| NetRule::Connect {
+            protocol: Protocol::Tcp,
+            host,
+            ports: PortRanges::new(vec![(one.min(other), one.max(other))]).expect("in order"),
+        });
+    prop_oneof![1 => Just(NetRule::All), 1 => Just(NetRule::Loopback), 8 => connect]
+}
+
+proptest! {
+    #[test]
+    fn only_a_rule_about_special_addresses_leads_to_one(address in any_address(), port: u16) {
+        let rules: NetRules = [
+            NetRule::Connect {
+                protocol: Protocol::Tcp, host: HostPattern::Public, ports: PortRanges::all(),
+            },
+            NetRule::Connect {
+                protocol: Protocol::Tcp, host: range("0.0.0.0", 0), ports: PortRanges::all(),
+            },
+            NetRule::Connect {
+                protocol: Protocol::Tcp, host: range("::", 0), ports: PortRanges::all(),
+            },
+        ].into_iter().collect();
+        let allowed = rules.allow_connect(
+            Protocol::Tcp, SocketAddr::new(address, port), &|_| true,
+        );
+        prop_assert_eq!(allowed, classify(address) == AddressClass::Public);
+    }
+
+    #[test]
+    fn a_child_never_has_more(
+        own in prop::collection::vec(any_rule(), 0..4),
+        given in prop::collection::vec(any_rule(), 0..4),
+        address in any_address(),
+        port: u16,
+    ) {
+        let parent = NetworkPolicy::new(own.into_iter().collect());
+        let child = parent.narrowed(given.into_iter().collect());
+        let target = SocketAddr::new(address, port);
+        prop_assert!(
+            parent.allows_connect(Protocol::Tcp, target)
+                || !child.allows_connect(Protocol::Tcp, target)
+        );
+        prop_assert!(parent.allows_loopback() || !child.allows_loopback());
+    }
+
+    #[test]
+    fn any_text_is_read_without_harm(text: String) {
+        if let Ok(HostTarget::Name(name)) = parse_host(&text) {
+            prop_assert_eq!(parse_host(&name), Ok(HostTarget::Name(name.clone())));
+        }
+    }
+}
