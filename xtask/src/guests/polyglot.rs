@@ -60,7 +60,15 @@ pub(super) fn build(places: &Places) -> Result<Tally> {
     let sources = [worlds.as_slice(), &[source.clone(), requirements]].concat();
     make_if_stale("componentize-py", &output, &sources, &mut tally, || {
         let tools = python::install(places)?;
-        python::componentize(&tools, &source, &wit, "python-app", &partial_of(&output))
+        let work = places.built.join("work/polyglot-python");
+        python::componentize(
+            &tools,
+            &source,
+            &work,
+            &wit,
+            "python-app",
+            &partial_of(&output),
+        )
     })
     .context("the app in Python")?;
     Ok(tally)

@@ -42,14 +42,18 @@ pub(super) fn install(places: &Places) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Makes a component out of a module.
+/// Makes a component out of a module, which is copied to `work`: Python leaves compiled code beside what it reads.
 pub(super) fn componentize(
     tools: &Path,
     source: &Path,
+    work: &Path,
     wit: &Path,
     world: &str,
     output: &Path,
 ) -> Result<()> {
+    fs::create_dir_all(work)?;
+    let name = stem(source);
+    fs::copy(source, work.join(format!("{name}.py")))?;
     command::run(
         Command::new("python3")
             .arg(tools.join("bin/componentize-py"))
@@ -57,8 +61,8 @@ pub(super) fn componentize(
             .arg(wit)
             .args(["-w", world, "componentize"])
             .arg("-p")
-            .arg(source.parent().unwrap_or(Path::new(".")))
-            .arg(stem(source))
+            .arg(work)
+            .arg(name)
             .arg("-o")
             .arg(output)
             .env("PYTHONPATH", tools),
@@ -81,9 +85,11 @@ pub(super) fn build(places: &Places) -> Result<Tally> {
         sources.extend([source.clone(), folder.join("requirements.txt")]);
         make_if_stale("componentize-py", &output, &sources, &mut tally, || {
             let tools = install(places)?;
+            let work = places.built.join("work/python").join(&name);
             componentize(
                 &tools,
                 &source,
+                &work,
                 &wit,
                 &name.replace('_', "-"),
                 &partial_of(&output),
