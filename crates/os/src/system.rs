@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use holm_abi::Errno;
 use holm_engine::{Engine, EngineConfig, EngineError, LoadError, Program};
-use holm_host_native::{NativeClock, NativeEntropy};
+use holm_host_native::{NativeClock, NativeEntropy, NativeNetwork};
 use holm_kernel::deterministic::{SeededEntropy, VirtualClock};
 use holm_kernel::port::{Clock, Entropy};
 use holm_kernel::{Authority, Kernel, Options, Ports};
@@ -62,7 +62,7 @@ impl System {
         let ports = Ports {
             clock,
             entropy,
-            network: None,
+            network: Some(Arc::new(NativeNetwork::new())),
         };
         let (kernel, authority) =
             Kernel::boot(ports, behaviour).map_err(SystemError::Entropy)?;
