@@ -11,6 +11,9 @@ use thiserror::Error;
 
 use super::shown;
 
+#[cfg(test)]
+mod tests;
+
 /// How rules are written.
 const GRAMMAR: &str = "all, loopback, [tcp:|udp:]connect:HOST:PORTS, \
     [tcp:|udp:]listen:ADDRESS:PORTS, resolve:NAME, or HOST:PORTS for connect";
