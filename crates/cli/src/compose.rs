@@ -11,7 +11,6 @@ use holm_command_line::{CommandError, problems};
 use holm_compose::record::Record;
 use holm_compose::{App, ComposeError};
 use holm_os::package::manifest::InterfacePattern;
-use holm_os::package::units::format_size;
 
 pub(crate) fn run(options: &ComposeOptions) -> Result<u8, CommandError> {
     let from_host = options.from_host.iter().map(|text| {
@@ -39,13 +38,13 @@ pub(crate) fn run(options: &ComposeOptions) -> Result<u8, CommandError> {
     check_not_a_part(&options.app, &composition.record, output)?;
     write(output, &composition.bytes)
         .map_err(|error| CommandError::failed(format_args!("{name}: {error}")))?;
-    let size = format_size(u64::try_from(composition.bytes.len()).unwrap_or(u64::MAX));
+    let size = composition.bytes.len();
     let host = if composition.record.is_portable() {
         "runs on any host of components"
     } else {
         "runs under holm alone, which knows rules of dependencies"
     };
-    note!("holm: wrote {name}, {size}: {host}");
+    note!("holm: wrote {name}, {size} bytes: {host}");
     Ok(0)
 }
 
