@@ -15,7 +15,7 @@ use crate::environment::environment;
 use crate::error::CommandError;
 use crate::grants;
 use crate::host::{Host, ProgramChoice};
-use crate::options::{RunOptions, SeeOptions, Tier};
+use crate::options::{RunOptions, SeeOptions, ServeOptions, Tier};
 
 /// A run as it was decided on. A process of it holds what is named here, and nothing else.
 ///
@@ -199,6 +199,29 @@ pub struct Watch {
     pub quiet: bool,
 }
 
+/// Decides on the processes of a service's requests.
+pub(crate) fn plan_service(options: ServeOptions, host: &dyn Host) -> Result<Plan, CommandError> {
+    if !options.grant.listeners.is_empty() {
+        return Err(CommandError::usage(
+            "--listen gives a socket to one program; a service is given requests (--addr)",
+        ));
+    }
+    let options = RunOptions {
+        command: vec![options.program],
+        grant: options.grant,
+        limit: options.limit,
+        see: SeeOptions {
+            quiet: options.quiet,
+            ..SeeOptions::default()
+        },
+        invoke: None,
+        argv0: None,
+        tier: options.tier.unwrap_or(Tier::Optimised),
+        no_cache: options.no_cache,
+    };
+    plan(options, host)
+}
+
 /// Decides on a run.
 pub(crate) fn plan(options: RunOptions, host: &dyn Host) -> Result<Plan, CommandError> {
     let program = options.command.split_first();
@@ -329,7 +352,9 @@ fn network(lock: &Lock, host: &dyn Host) -> NetRules {
     if lock.network.contains(&NetRule::All) {
         note!(
             host,
-            "holm: warning: --net all lets the program reach everything that this machine reaches:              its own services, private networks, and the metadata service of a cloud provider,              which hands out credentials"
+            "holm: warning: --net all lets the program reach everything that this machine reaches: \
+             its own services, private networks, and the metadata service of a cloud provider, \
+             which hands out credentials"
         );
     }
     lock.network.iter().cloned().collect()
