@@ -29,6 +29,7 @@ mod sockets;
 mod state;
 mod stream;
 mod unsent;
+pub mod views;
 
 pub use failure::{Failure, StreamFailure};
 pub use invoke::InvokeError;

@@ -189,6 +189,11 @@ impl State {
         ViewId(u16::try_from(self.views.len()).unwrap_or(u16::MAX))
     }
 
+    /// The processes of dependencies.
+    pub fn views(&self) -> impl Iterator<Item = &Arc<Process>> {
+        self.views.iter().map(Task::process)
+    }
+
     /// Its bounds.
     #[must_use]
     pub fn bounds(&self) -> &Bounds {

@@ -289,6 +289,18 @@ impl outgoing_handler::Host for State {
         request: Resource<OutgoingRequest>,
         options: Option<Resource<RequestOptions>>,
     ) -> wasmtime::Result<Result<Resource<FutureResponse>, ErrorCode>> {
+        self.handle_as(ViewId::PROGRAM, request, options)
+    }
+}
+
+impl State {
+    /// Sends a request as a view.
+    pub(crate) fn handle_as(
+        &mut self,
+        view: ViewId,
+        request: Resource<OutgoingRequest>,
+        options: Option<Resource<RequestOptions>>,
+    ) -> wasmtime::Result<Result<Resource<FutureResponse>, ErrorCode>> {
         let options = match options {
             Some(options) => self.table.delete(options)?,
             None => RequestOptions::default(),
@@ -297,7 +309,7 @@ impl outgoing_handler::Host for State {
             Ok(request) => request,
             Err(error) => return Ok(Err(error)),
         };
-        let answer = match self.send(ViewId::PROGRAM, request, options) {
+        let answer = match self.send(view, request, options) {
             Ok(answer) => answer,
             Err(error) => return Ok(Err(error)),
         };

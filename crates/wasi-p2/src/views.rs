@@ -1,0 +1,219 @@
+//! Dependencies with grants of their own: each acts as a process of its own.
+//!
+//! A composed component imports, beside what the app's program imports, the same interfaces
+//! under names of its dependencies (`holm_compose::naming`). Those are linked here to closures
+//! that act as another process: a child of the program's, which holds no more than the section
+//! `holm:composition` says, and never more than the program. What a dependency opened so
+//! is a descriptor of that process: its limits, its trace and its refusals.
+
+mod interfaces;
+
+use std::sync::Arc;
+
+use holm_compose::naming::OwnImport;
+use holm_compose::record::{PartRecord, Record, RecordError};
+use holm_kernel::vfs::mount::{Access, Origin};
+use holm_kernel::{ChildMount, ChildSpec, NetRules, Process, SpawnError};
+use holm_package::grant::{self, parse_net_rule};
+use holm_package::manifest::DirectoryGrant;
+use wasmtime::component::{Component, Linker};
+
+use crate::{State, ViewId};
+
+/// Why the dependencies of a component cannot be given what is theirs.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ViewError {
+    /// The section that says what is theirs cannot be read.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// A grant in it cannot be read.
+    #[error("its section holm:composition is damaged: a grant of `{label}`: {problem}")]
+    Grant {
+        /// The dependency.
+        label: String,
+        /// What is wrong with the grant.
+        problem: String,
+    },
+    /// The process of a dependency cannot be made.
+    #[error("the process of the dependency `{label}` cannot be made: {error}")]
+    Spawn {
+        /// The dependency.
+        label: String,
+        /// Why not.
+        error: SpawnError,
+    },
+}
+
+/// The processes of a component's dependencies.
+#[derive(Debug, Default)]
+pub struct Views {
+    by_label: Vec<(String, ViewId)>,
+}
+
+impl Views {
+    /// Makes a process for each dependency that asks for something under its own name.
+    ///
+    /// # Errors
+    ///
+    /// [`ViewError`]: a component whose dependencies' grants are not understood does not run.
+    pub fn of(component: &Component, bytes: &[u8], state: &mut State) -> Result<Views, ViewError> {
+        let mut views = Views::default();
+        let labels = labels(component);
+        if labels.is_empty() {
+            return Ok(views);
+        }
+        let Some(record) = Record::of_component(bytes)? else {
+            return Ok(views);
+        };
+        for label in labels {
+            // An import of nobody's is an import that nobody provides.
+            let Some(part) = record.part(&label) else {
+                continue;
+            };
+            let process = spawn(&record, part, state.process(ViewId::PROGRAM))?;
+            if let Some(observer) = process.observer() {
+                observer.started(&process);
+            }
+            let view = state.add_view(&process);
+            views.by_label.push((label, view));
+        }
+        Ok(views)
+    }
+
+    /// Gives a linker what dependencies import under their own names; answers these names.
+    ///
+    /// # Errors
+    ///
+    /// What the linker says of an import that is there already.
+    pub fn link(
+        &self,
+        linker: &mut Linker<State>,
+        component: &Component,
+    ) -> wasmtime::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for (name, _) in component.component_type().imports(component.engine()) {
+            let Some(own) = OwnImport::parse(name) else {
+                continue;
+            };
+            let Some((_, view)) = self.by_label.iter().find(|(label, _)| *label == own.label)
+            else {
+                continue;
+            };
+            let interface = own
+                .interface
+                .rsplit_once('@')
+                .and_then(|(known, version)| version.starts_with("0.2.").then_some(known));
+            if let Some(add) = interface.and_then(interfaces::find) {
+                add(&mut linker.instance(name)?, *view)?;
+                names.push(name.to_owned());
+            }
+        }
+        Ok(names)
+    }
+}
+
+/// The dependencies that ask for something under their own names, each once.
+fn labels(component: &Component) -> Vec<String> {
+    let kind = component.component_type();
+    let mut labels: Vec<String> = kind
+        .imports(component.engine())
+        .filter_map(|(name, _)| Some(OwnImport::parse(name)?.label))
+        .collect();
+    labels.sort_unstable();
+    labels.dedup();
+    labels
+}
+
+/// The process of a dependency: narrowed by the rules of each that it is a dependency of, from
+/// the app's program down.
+fn spawn(
+    record: &Record,
+    part: &PartRecord,
+    program: &Arc<Process>,
+) -> Result<Arc<Process>, ViewError> {
+    let mut above = Vec::new();
+    let mut at = part;
+    // As many steps as there are parts: a section may say that two are each other's parents.
+    for _ in &record.parts {
+        let Some(parent) = at.parent.as_deref().and_then(|label| record.part(label)) else {
+            break;
+        };
+        above.push(parent);
+        at = parent;
+    }
+    let mut process = program.clone();
+    for parent in above.into_iter().rev() {
+        let grants = &parent.grants;
+        if grants.net.is_empty() && grants.dir.is_empty() && grants.env.is_empty() {
+            continue;
+        }
+        process = child(parent, &process, Rest::PassedOn)?;
+    }
+    child(part, &process, Rest::Kept)
+}
+
+/// What becomes of the things that a part has no rules for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    /// It hands them down whole: whether a dependency of its gets them is decided there.
+    PassedOn,
+    /// It does not get them.
+    Kept,
+}
+
+fn child(part: &PartRecord, above: &Arc<Process>, rest: Rest) -> Result<Arc<Process>, ViewError> {
+    let damaged = |problem: String| ViewError::Grant {
+        label: part.label.clone(),
+        problem,
+    };
+    let grants = &part.grants;
+    let whole = |list: &[String]| list.is_empty() && rest == Rest::PassedOn;
+    let mut network = if whole(&grants.net) {
+        NetRules::all()
+    } else {
+        NetRules::none()
+    };
+    for rule in &grants.net {
+        network.push(parse_net_rule(rule).map_err(|error| damaged(error.to_string()))?);
+    }
+    let mut directories = Vec::new();
+    for text in &grants.dir {
+        let grant = DirectoryGrant::parse(text).map_err(&damaged)?;
+        let access = match grant.access {
+            grant::Access::ReadOnly => Access::ReadOnly,
+            grant::Access::CopyOnWrite | grant::Access::ReadWrite => Access::ReadWrite,
+        };
+        directories.push((grant.guest.to_string(), access));
+    }
+    let mounts = above.namespace().mounts();
+    let mounts = mounts.filter(|mount| matches!(mount.origin, Origin::Granted(_)));
+    let mounts = mounts.filter_map(|mount| {
+        let granted = directories.iter().find(|(path, _)| *path == mount.path);
+        let access = match granted {
+            Some((_, access)) => *access,
+            None if whole(&grants.dir) => mount.access,
+            None => return None,
+        };
+        Some(ChildMount {
+            path: mount.path.clone(),
+            access: access.min(mount.access),
+        })
+    });
+    let environment = above.environment().iter();
+    let environment =
+        environment.filter(|(name, _)| whole(&grants.env) || grants.env.contains(name));
+    let spec = ChildSpec {
+        program: part.label.clone(),
+        arguments: vec![part.label.clone()],
+        environment: environment.cloned().collect(),
+        mounts: mounts.collect(),
+        network: Some(network),
+        limits: *above.limits(),
+        ..ChildSpec::default()
+    };
+    above.spawn_child(spec).map_err(|error| ViewError::Spawn {
+        label: part.label.clone(),
+        error,
+    })
+}
