@@ -1,6 +1,6 @@
 //! This machine, as the command line sees it: its files, its environment, its terminal.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufRead, IsTerminal, Read, Write};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use holm_command_line::CommandError;
 use holm_command_line::host::{FileKind, Host, Output, ProgramChoice};
-use holm_os::engine::Program;
+use holm_os::engine::{PoolBounds, Program};
 use holm_os::{System, SystemOptions};
 
 use crate::{cache, output, run};
@@ -19,6 +19,17 @@ pub(crate) struct NativeHost {
     /// What is about to run: made early, because a program that cannot be run is said before
     /// anybody is asked for anything.
     ready: RefCell<Option<Ready>>,
+    /// How the engine is to be made for a service; `None` for a program that is run once.
+    pub(crate) serves: Cell<Option<Serves>>,
+}
+
+/// What a service needs of its engine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Serves {
+    /// Requests at a time.
+    pub(crate) requests: u32,
+    /// Whether each has a limit of time.
+    pub(crate) timed: bool,
 }
 
 /// A program, and the system to run it in.
@@ -109,9 +120,18 @@ impl Host for NativeHost {
     }
 
     fn open_program(&self, choice: &ProgramChoice) -> Result<(), CommandError> {
+        let mut engine = cache::engine_config(self, choice.cache, choice.core_dump);
+        if let Some(serves) = self.serves.get() {
+            engine.interruptible = serves.timed;
+            engine.pool = Some(PoolBounds {
+                instances: serves.requests,
+                ..PoolBounds::default()
+            });
+        }
         let system = System::new(SystemOptions {
-            engine: cache::engine_config(self, choice.cache, choice.core_dump),
+            engine,
             seed: choice.seed,
+            ..SystemOptions::default()
         })
         .map_err(CommandError::failed)?;
         let program = match &choice.linked_from {

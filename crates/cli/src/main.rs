@@ -10,6 +10,7 @@ mod disk;
 mod host;
 mod inspect;
 mod run;
+mod serve;
 mod watch;
 
 use std::process::ExitCode;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
     let done = match start(std::env::args_os(), &host) {
         Step::Done(code) => Ok(code),
         Step::Run(plan) => run::run(*plan, &host),
+        Step::Special(SpecialCommand::Serve(options)) => serve::run(*options, &host),
         Step::Special(SpecialCommand::Inspect(options)) => inspect::run(&options),
         Step::Special(SpecialCommand::Cache(options)) => cache::run(&options, &host),
         Step::Special(SpecialCommand::Disk(options)) => disk::run(&options),

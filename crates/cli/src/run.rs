@@ -62,7 +62,7 @@ pub(crate) fn run(plan: Plan, host: &NativeHost) -> Result<u8, CommandError> {
 }
 
 /// Gives a process what the plan says, but for arguments and environment.
-fn hold(
+pub(crate) fn hold(
     command: &mut Command,
     plan: &Plan,
     host: &NativeHost,
@@ -203,7 +203,7 @@ impl Run {
     }
 }
 
-fn explained(report: TrapReport) -> Trap {
+pub(crate) fn explained(report: TrapReport) -> Trap {
     let frames = report.frames.into_iter().map(|frame| Frame {
         function: frame.function,
         is_inlined: frame.is_inlined,

@@ -38,7 +38,9 @@ pub use host::Host;
 pub use plan::{Clock, Limits, Mount, MountAccess, Plan, Source, StandardStreams, Watch};
 pub use system_error::system_error;
 
-use options::{CacheOptions, Command, ComposeOptions, DiskOptions, InspectOptions, Options};
+use options::{
+    CacheOptions, Command, ComposeOptions, DiskOptions, InspectOptions, Options, ServeOptions,
+};
 
 /// What is to be done after the command line was read.
 #[derive(Debug)]
@@ -54,6 +56,8 @@ pub enum Step {
 /// A command that works on what only some hosts have, such as compiled code.
 #[derive(Debug)]
 pub enum SpecialCommand {
+    /// `holm serve`; [`plan_service`] plans it.
+    Serve(Box<ServeOptions>),
     /// `holm inspect`
     Inspect(InspectOptions),
     /// `holm cache`
@@ -68,6 +72,7 @@ impl SpecialCommand {
     /// Says that this host does not have the command; answers the exit code.
     pub fn refuse(&self, host: &dyn Host) -> u8 {
         let name = match self {
+            SpecialCommand::Serve(_) => "serve",
             SpecialCommand::Inspect(_) => "inspect",
             SpecialCommand::Cache(_) => "cache",
             SpecialCommand::Disk(_) => "disk",
@@ -91,6 +96,7 @@ pub fn start(arguments: impl IntoIterator<Item = OsString>, host: &dyn Host) -> 
             Ok(plan) => return Step::Run(Box::new(plan)),
             Err(error) => Err(error),
         },
+        Command::Serve(options) => return Step::Special(SpecialCommand::Serve(options)),
         Command::Inspect(options) => return Step::Special(SpecialCommand::Inspect(options)),
         Command::Cache(options) => return Step::Special(SpecialCommand::Cache(options)),
         Command::Disk(options) => return Step::Special(SpecialCommand::Disk(options)),
@@ -98,6 +104,15 @@ pub fn start(arguments: impl IntoIterator<Item = OsString>, host: &dyn Host) -> 
         Command::Grants(options) => answers::manage(&options, host),
     };
     Step::Done(done.unwrap_or_else(|error| error.tell(host)))
+}
+
+/// Decides what each request of a service holds.
+///
+/// # Errors
+///
+/// What is wrong with the command line, or with what it grants.
+pub fn plan_service(options: ServeOptions, host: &dyn Host) -> Result<Plan, CommandError> {
+    plan::plan_service(options, host)
 }
 
 /// Says what is wrong with the command line, or the help that was asked for, which comes this

@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -21,6 +22,8 @@ pub struct Options {
 pub enum Command {
     /// Run a program, or an app (a folder with a holm.toml)
     Run(Box<RunOptions>),
+    /// Answer HTTP requests with a component, each in a fresh instance
+    Serve(Box<ServeOptions>),
     /// Say what a program is, and what it will ask for
     Inspect(InspectOptions),
     /// List or remove compiled code
@@ -69,6 +72,53 @@ pub struct RunOptions {
     /// Keep no compiled code
     #[arg(long)]
     pub no_cache: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Each request has a process of its own: limits are for one request, and what it \
+    writes to memory (--tmp, cow) is gone when it ends. SIGINT and SIGTERM stop accepting and let \
+    requests end; a second one ends them."
+)]
+pub struct ServeOptions {
+    /// The component (.wasm), or the app's folder: it exports `wasi:http/incoming-handler` or
+    /// `wasi:http/handler`
+    #[arg(value_name = "FILE")]
+    pub program: OsString,
+    /// Where to listen; port 0 takes a free one, and the address is printed
+    #[arg(
+        long = "addr",
+        value_name = "HOST:PORT",
+        default_value = "127.0.0.1:8080"
+    )]
+    pub address: SocketAddr,
+    /// Threads that answer [default: one per core]
+    #[arg(long, value_name = "COUNT")]
+    pub workers: Option<usize>,
+    /// Requests at a time; one more is answered 503
+    #[arg(long, value_name = "COUNT", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub max_requests: u32,
+    /// Connections at a time; one more is answered 503
+    #[arg(long, value_name = "COUNT", default_value_t = 10_000)]
+    pub max_connections: usize,
+    /// Size of a request's body; more is answered 413 [default: any]
+    #[arg(long, value_name = "SIZE")]
+    pub max_body: Option<String>,
+
+    #[command(flatten)]
+    pub grant: GrantOptions,
+    #[command(flatten)]
+    pub limit: LimitOptions,
+
+    /// How to compile [default: optimised]
+    #[arg(long, value_enum, value_name = "TIER")]
+    pub tier: Option<Tier>,
+    /// Keep no compiled code
+    #[arg(long)]
+    pub no_cache: bool,
+    /// Do not explain refusals
+    #[arg(long)]
+    pub quiet: bool,
 }
 
 /// What the program is given.
@@ -139,7 +189,7 @@ pub struct LimitOptions {
 }
 
 /// What is seen of the run.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Seeing what happens")]
 pub struct SeeOptions {
     /// Show each system call on standard error

@@ -58,7 +58,7 @@ pub use inspect::{
 pub use limits::{BudgetLimiter, LimitError, MemoryBudget, StoreBounds, check_initial_memory};
 pub use load_error::LoadError;
 pub use program::Program;
-pub use settings::{CodeKind, EngineConfig, Form, Tier};
+pub use settings::{CodeKind, EngineConfig, Form, PoolBounds, Tier};
 pub use trap::{
     CoreDumpError, MemoryFault, SourceLocation, TrapFrame, TrapKind, TrapReport, core_dump,
     explain_trap,

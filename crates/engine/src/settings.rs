@@ -3,7 +3,10 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use wasmtime::{Config, ModuleVersionStrategy, OptLevel, RegallocAlgorithm, Strategy};
+use wasmtime::{
+    Config, Enabled, InstanceAllocationStrategy, ModuleVersionStrategy, OptLevel,
+    PoolingAllocationConfig, RegallocAlgorithm, Strategy,
+};
 
 use crate::cache::CacheConfig;
 
@@ -28,6 +31,58 @@ pub struct EngineConfig {
     pub maximum_program_bytes: u64,
     /// Threads that compile; none takes one per available core.
     pub compile_threads: Option<usize>,
+    /// For servers: instances come from a pool that is reserved once and are made in
+    /// microseconds. Without one, each is mapped when it is made.
+    pub pool: Option<PoolBounds>,
+}
+
+/// How much a pool holds at a time, over all stores of an engine. What does not fit is refused
+/// when it is instantiated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolBounds {
+    /// Programs that run at a time, each of them with up to 8 core instances and tables and 2
+    /// memories on average.
+    pub instances: u32,
+    /// Bytes of one memory.
+    pub memory_bytes: usize,
+    /// Elements of one table.
+    pub table_elements: usize,
+    /// Bytes of each memory and table that are kept for the next instance rather than given
+    /// back to the host: clearing them is cheaper than asking for them again.
+    pub resident_bytes: usize,
+}
+
+impl Default for PoolBounds {
+    fn default() -> PoolBounds {
+        PoolBounds {
+            instances: 1000,
+            memory_bytes: 4 << 30,
+            table_elements: 100_000,
+            resident_bytes: 1 << 20,
+        }
+    }
+}
+
+impl PoolBounds {
+    fn apply(&self, config: &mut Config) {
+        let mut pool = PoolingAllocationConfig::new();
+        let many = |each: u32| self.instances.saturating_mul(each);
+        pool.total_component_instances(many(1))
+            .total_core_instances(many(8))
+            .total_memories(many(2))
+            .total_tables(many(8))
+            .total_stacks(many(2))
+            .max_component_instance_size(4 << 20)
+            .max_core_instance_size(4 << 20)
+            .max_memory_size(self.memory_bytes)
+            .table_elements(self.table_elements)
+            .linear_memory_keep_resident(self.resident_bytes)
+            .table_keep_resident(64 << 10)
+            .max_unused_warm_slots(many(1).min(256))
+            .decommit_batch_size(32)
+            .pagemap_scan(Enabled::Auto);
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    }
 }
 
 impl Default for EngineConfig {
@@ -39,6 +94,7 @@ impl Default for EngineConfig {
             guest_stack_bytes: 1 << 20,
             maximum_program_bytes: holm_package::program::PROGRAM_BYTES_MAX,
             compile_threads: None,
+            pool: None,
         }
     }
 }
@@ -165,6 +221,9 @@ pub(crate) fn runtime_config(engine: &EngineConfig, form: Form) -> Config {
     let mut config = Config::new();
     config.enable_compiler(false);
     common(&mut config, engine, false, form);
+    if let Some(pool) = &engine.pool {
+        pool.apply(&mut config);
+    }
     config
 }
 

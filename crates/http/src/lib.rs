@@ -1,4 +1,20 @@
 //! HTTP for the native system: one pooled client, and the server behind `holm serve`.
+//!
+//! # What is here
+//!
+//! - [`PooledClient`]: sends the requests of components. It asks the kernel before each of them
+//!   and connects to what the kernel answers; it follows no redirect and takes no proxy.
+//! - [`Server`]: accepts connections, bounds them, and hands each request to a [`Service`].
+//! - [`ComponentService`]: answers with a component, each request in a process of its own.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
+
+mod client;
+mod server;
+
+pub use client::{ClientBounds, ClientError, ClientOptions, PooledClient};
+pub use server::{
+    Answer, ComponentService, MakeState, Problem, Report, Server, ServerBounds, ServerError,
+    ServerOptions, Service, Stop, StoreTimer, text_answer,
+};

@@ -17,7 +17,8 @@ use holm_kernel::vfs::memfs::{MemoryFs, Quota};
 use holm_kernel::vfs::overlayfs::OverlayFs;
 use holm_kernel::vfs::{Directory, Stream};
 use holm_kernel::{
-    Access as MountAccess, ListenerSpec, MountError, Observer, ProcessSpec, StandardStreams,
+    Access as MountAccess, ListenerSpec, MountError, Namespace, NamespaceBuilder, Observer,
+    ProcessSpec, StandardStreams,
 };
 
 use crate::disk::{self, DiskFileError};
@@ -82,6 +83,26 @@ pub struct Command {
     pub(crate) on_abandon: Option<OnAbandon>,
     pub(crate) on_quick_start: Option<OnQuickStart>,
     observers: Vec<Arc<dyn Observer>>,
+    /// How its mounts were made, so that they can be made again.
+    recipes: Vec<Recipe>,
+}
+
+/// How a mount is made.
+#[derive(Clone, Debug)]
+struct Recipe {
+    guest: String,
+    source: String,
+    kind: RecipeKind,
+}
+
+#[derive(Clone, Debug)]
+enum RecipeKind {
+    /// Files that all processes see.
+    Shared(Arc<dyn Directory>, MountAccess),
+    /// Files whose changes are each process's own.
+    Copy(Arc<dyn Directory>),
+    /// A directory in memory, each process's own.
+    Temporary(u64),
 }
 
 impl std::fmt::Debug for Command {
@@ -114,6 +135,7 @@ impl Command {
             on_abandon: None,
             on_quick_start: None,
             observers: Vec::new(),
+            recipes: Vec::new(),
         }
     }
 
@@ -182,18 +204,28 @@ impl Command {
         access: Access,
         source: &str,
     ) -> Result<(), MountError> {
-        let (directory, access, source) = match access {
-            Access::ReadOnly => (directory, MountAccess::ReadOnly, source.to_owned()),
-            Access::ReadWrite => (directory, MountAccess::ReadWrite, source.to_owned()),
-            Access::CopyOnWrite => {
-                let upper = self.memory(COPY_BYTES_DEFAULT);
-                let overlay = OverlayFs::new(directory, upper, self.clock.clone());
-                let source = format!("{source} (a copy)");
-                (overlay.root(), MountAccess::ReadWrite, source)
-            }
+        let (kind, source) = match access {
+            Access::ReadOnly => (
+                RecipeKind::Shared(directory, MountAccess::ReadOnly),
+                source.to_owned(),
+            ),
+            Access::ReadWrite => (
+                RecipeKind::Shared(directory, MountAccess::ReadWrite),
+                source.to_owned(),
+            ),
+            Access::CopyOnWrite => (RecipeKind::Copy(directory), format!("{source} (a copy)")),
         };
-        let namespace = &mut self.spec.namespace;
-        namespace.mount(guest, directory, access, &source)?;
+        self.mount(guest, kind, &source)
+    }
+
+    fn mount(&mut self, guest: &str, kind: RecipeKind, source: &str) -> Result<(), MountError> {
+        let recipe = Recipe {
+            guest: guest.to_owned(),
+            source: source.to_owned(),
+            kind,
+        };
+        recipe.mount(&mut self.spec.namespace, &self.clock)?;
+        self.recipes.push(recipe);
         Ok(())
     }
 
@@ -229,10 +261,7 @@ impl Command {
     ///
     /// [`CommandError`] when the guest path is taken.
     pub fn temporary(&mut self, guest: &str, bytes: u64) -> Result<&mut Command, CommandError> {
-        let root = self.memory(bytes);
-        self.spec
-            .namespace
-            .mount(guest, root, MountAccess::ReadWrite, "memory")?;
+        self.mount(guest, RecipeKind::Temporary(bytes), "memory")?;
         Ok(self)
     }
 
@@ -248,9 +277,11 @@ impl Command {
             source,
         })?;
         let source = archive.display().to_string();
-        self.spec
-            .namespace
-            .mount(guest, root, MountAccess::ReadOnly, &source)?;
+        self.mount(
+            guest,
+            RecipeKind::Shared(root, MountAccess::ReadOnly),
+            &source,
+        )?;
         Ok(self)
     }
 
@@ -359,9 +390,15 @@ impl Command {
         self
     }
 
-    fn memory(&self, bytes: u64) -> Arc<dyn Directory> {
-        let inodes = (bytes >> 20).saturating_mul(INODES_PER_MIB).max(INODES_MIN);
-        MemoryFs::new(self.clock.clone(), Quota { bytes, inodes }).root()
+    /// A template for many processes that hold the same, each with its own memory.
+    pub(crate) fn into_template(mut self) -> Template {
+        let recipes = std::mem::take(&mut self.recipes);
+        let clock = self.clock.clone();
+        Template {
+            recipes,
+            clock,
+            spec: self.into_spec(),
+        }
     }
 
     /// The specification for the kernel, with the standard streams opened.
@@ -378,6 +415,72 @@ impl Command {
             stderr: output(self.stderr, holm_host_native::stderr),
         };
         spec
+    }
+}
+
+fn memory(clock: &Arc<dyn Clock>, bytes: u64) -> Arc<dyn Directory> {
+    let inodes = (bytes >> 20).saturating_mul(INODES_PER_MIB).max(INODES_MIN);
+    MemoryFs::new(clock.clone(), Quota { bytes, inodes }).root()
+}
+
+impl Recipe {
+    fn mount(
+        &self,
+        namespace: &mut NamespaceBuilder,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<(), MountError> {
+        let (directory, access) = match &self.kind {
+            RecipeKind::Shared(directory, access) => (directory.clone(), *access),
+            RecipeKind::Copy(lower) => {
+                let upper = memory(clock, COPY_BYTES_DEFAULT);
+                let overlay = OverlayFs::new(lower.clone(), upper, clock.clone());
+                (overlay.root(), MountAccess::ReadWrite)
+            }
+            RecipeKind::Temporary(bytes) => (memory(clock, *bytes), MountAccess::ReadWrite),
+        };
+        namespace.mount(&self.guest, directory, access, &self.source)?;
+        Ok(())
+    }
+}
+
+/// What many processes hold. Making one of them asks nothing of the host.
+#[derive(Debug)]
+pub(crate) struct Template {
+    recipes: Vec<Recipe>,
+    clock: Arc<dyn Clock>,
+    /// Its own namespace is left aside.
+    spec: ProcessSpec,
+}
+
+impl Template {
+    /// The specification of one more process. What it writes to memory is its own.
+    pub(crate) fn spec(&self) -> Result<ProcessSpec, MountError> {
+        let mut namespace = Namespace::builder();
+        for recipe in &self.recipes {
+            recipe.mount(&mut namespace, &self.clock)?;
+        }
+        let spec = &self.spec;
+        Ok(ProcessSpec {
+            program: spec.program.clone(),
+            arguments: spec.arguments.clone(),
+            environment: spec.environment.clone(),
+            namespace,
+            streams: spec.streams.clone(),
+            listeners: Vec::new(),
+            limits: spec.limits,
+            clock: spec.clock.clone(),
+            observer: spec.observer.clone(),
+            network: spec.network.clone(),
+        })
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.spec.limits
+    }
+
+    /// Whether any of the network was granted.
+    pub(crate) fn reaches_network(&self) -> bool {
+        !self.spec.network.is_empty()
     }
 }
 

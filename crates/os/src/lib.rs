@@ -25,6 +25,7 @@ mod command;
 mod disk;
 mod image;
 mod run;
+mod serve;
 mod stdio;
 mod system;
 mod watchdog;
@@ -39,8 +40,10 @@ pub use holm_host_native::{HostDirectory, HostError, Interrupts, SignalsError};
 
 pub use command::{Access, Command, CommandError};
 pub use disk::{DiskFileError, create_disk, open_disk};
+pub use holm_http as http;
 pub use image::ArchiveError;
 pub use run::{Failure, Finished, RunError};
+pub use serve::{ServeError, ServeOptions};
 pub use stdio::{Captured, Stdio};
 pub use system::{System, SystemError, SystemOptions};
 pub use watchdog::{GRACE, Running};

@@ -14,6 +14,7 @@ use holm_engine::{
     Code, LoadError, Loaded, Origin, Program, StoreBounds, TrapReport, core_dump, explain_trap,
 };
 use holm_host_native::{Parker, Usage, reactor};
+use holm_http::PooledClient;
 use holm_kernel::{Process, SpawnError, Task};
 use holm_wasi_p2::{Bounds, State, Timer, command};
 
@@ -120,7 +121,12 @@ impl System {
             ));
         }
 
-        let (outcome, results, dump) = execute(&loaded, &process, &plan, program.name());
+        let (outcome, results, dump) = execute(
+            &loaded,
+            &process,
+            &plan,
+            (program.name(), self.http.clone()),
+        );
         if let Some(watchdog) = watchdog {
             watchdog.returned();
         }
@@ -146,7 +152,7 @@ fn execute(
     loaded: &Loaded,
     process: &Arc<Process>,
     plan: &Plan,
-    name: &str,
+    (name, http): (&str, Arc<PooledClient>),
 ) -> (Outcome, Vec<String>, Option<Vec<u8>>) {
     let parker = Arc::new(Parker::new());
     let task = Task::new(process.clone(), Waker::from(parker.clone()));
@@ -171,7 +177,7 @@ fn execute(
         }
         Code::Component(component) => {
             let timer = Arc::new(ThreadWaits);
-            let state = State::new(task, blocker, timer, Bounds::default());
+            let state = State::new(task, blocker, timer, Bounds::default()).with_http(http);
             let entry = match &plan.invoke {
                 Some(call) => command::Entry::Invoke(call),
                 None => command::Entry::Command,
@@ -272,8 +278,8 @@ impl Plan {
 
 /// Blocks the calling thread.
 #[derive(Debug)]
-struct Sleeper {
-    parker: Arc<Parker>,
+pub(crate) struct Sleeper {
+    pub(crate) parker: Arc<Parker>,
 }
 
 impl Blocker for Sleeper {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use holm_abi::Errno;
 use holm_engine::{Engine, EngineConfig, EngineError, LoadError, Program};
 use holm_host_native::{NativeClock, NativeEntropy, NativeNetwork};
+use holm_http::{ClientError, ClientOptions, PooledClient};
 use holm_kernel::deterministic::{SeededEntropy, VirtualClock};
 use holm_kernel::port::{Clock, Entropy};
 use holm_kernel::{Authority, Kernel, Options, Ports};
@@ -20,6 +21,8 @@ pub struct SystemOptions {
     /// With a seed, the system is deterministic: a virtual clock, randomness from the seed,
     /// directories in order of name.
     pub seed: Option<u64>,
+    /// How the HTTP client of components works.
+    pub http: ClientOptions,
 }
 
 /// Why a system cannot be made.
@@ -32,6 +35,9 @@ pub enum SystemError {
     /// The host has no randomness to give.
     #[error("the host has no randomness to give: {0}")]
     Entropy(Errno),
+    /// The HTTP client cannot be made.
+    #[error(transparent)]
+    Http(#[from] ClientError),
 }
 
 /// A native Holm system.
@@ -40,6 +46,8 @@ pub struct System {
     pub(crate) kernel: Arc<Kernel>,
     pub(crate) authority: Authority,
     pub(crate) engine: Engine,
+    /// Sends the requests of components; it starts nothing before there is one.
+    pub(crate) http: Arc<PooledClient>,
 }
 
 impl System {
@@ -64,13 +72,14 @@ impl System {
             entropy,
             network: Some(Arc::new(NativeNetwork::new())),
         };
-        let (kernel, authority) =
-            Kernel::boot(ports, behaviour).map_err(SystemError::Entropy)?;
+        let (kernel, authority) = Kernel::boot(ports, behaviour).map_err(SystemError::Entropy)?;
         let engine = Engine::new(options.engine)?;
+        let http = Arc::new(PooledClient::new(options.http)?);
         Ok(System {
             kernel,
             authority,
             engine,
+            http,
         })
     }
 

@@ -41,6 +41,13 @@ impl OutgoingBody {
     }
 }
 
+impl Drop for OutgoingBody {
+    fn drop(&mut self) {
+        // Also when the guest ended in the middle. After the end, this does nothing.
+        self.writer.abort(unfinished());
+    }
+}
+
 /// `future-trailers`.
 #[derive(Debug)]
 pub struct FutureTrailers {
@@ -156,7 +163,7 @@ impl types::HostOutgoingBody for State {
     }
 
     fn drop(&mut self, body: Resource<OutgoingBody>) -> wasmtime::Result<()> {
-        self.table.delete(body)?.writer.abort(unfinished());
+        self.table.delete(body)?;
         Ok(())
     }
 }
