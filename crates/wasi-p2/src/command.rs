@@ -1,5 +1,7 @@
 //! Running a component as the process of its state: from its imports to how it ended.
 
+mod suspended;
+
 use holm_engine::process::{Guest, Outcome, Phase, StartError};
 use holm_kernel::Process;
 use std::sync::Arc;
@@ -10,6 +12,8 @@ use wasmtime::component::{Component, ComponentExportIndex, Instance, Linker};
 use crate::State;
 use crate::invoke::Call;
 use crate::link::{Waiting, link};
+
+pub use suspended::run_suspended;
 
 /// What to run of a component.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +48,7 @@ pub fn nothing(_linker: &mut Linker<State>) -> wasmtime::Result<Vec<String>> {
 }
 
 /// Runs a component until it has ended, on the calling thread, which sleeps when the component
-/// waits. Its end is recorded in the kernel. The component must not be asynchronous.
+/// waits. Its end is recorded in the kernel. One that is asynchronous needs [`run_suspended`].
 #[must_use]
 pub fn run(
     component: &Component,
@@ -184,11 +188,12 @@ fn list(functions: &[String]) -> String {
     text
 }
 
-/// Finds `run` of any version.
+/// Finds `run`: of 0.3, or else of any version. A component that has both was adapted, and its
+/// other one may be hollow.
 fn run_function(component: &Component) -> Result<ComponentExportIndex, EntryError> {
     let engine = component.engine();
     let kind = component.component_type();
-    let mut service = None;
+    let (mut found, mut service) = (None, None);
     for (name, item) in kind.exports(engine) {
         if name.starts_with("wasi:cli/run@")
             && matches!(item.ty, ComponentItem::ComponentInstance(_))
@@ -196,8 +201,10 @@ fn run_function(component: &Component) -> Result<ComponentExportIndex, EntryErro
             let interface = component.get_export_index(None, name);
             let run =
                 interface.and_then(|interface| component.get_export_index(Some(&interface), "run"));
-            if let Some(run) = run {
-                return Ok(run);
+            if run.is_some() && name.starts_with("wasi:cli/run@0.3.") {
+                found = run;
+            } else {
+                found = found.or(run);
             }
         }
         if name.starts_with("wasi:http/incoming-handler@") || name.starts_with("wasi:http/handler@")
@@ -205,7 +212,7 @@ fn run_function(component: &Component) -> Result<ComponentExportIndex, EntryErro
             service = Some(name.to_owned());
         }
     }
-    Err(match service {
+    found.ok_or_else(|| match service {
         Some(service) => EntryError::Service(service),
         None => EntryError::Library(crate::invoke::functions(component)),
     })

@@ -15,8 +15,9 @@ use crate::{Descriptor, Failure, Owned, State, ViewId};
 
 type Answer<T> = Result<T, Failure>;
 
-/// Bytes of directory records that are asked for at once.
-const RECORDS: usize = 16 << 10;
+/// Bytes of directory records that are asked for at once: more than the longest.
+pub(crate) const RECORDS: usize = 16 << 10;
+const _: () = assert!(RECORDS >= DIRENT_SIZE + NAME_MAX);
 
 /// How a path is opened, in the kernel's words.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +47,7 @@ impl State {
                 owned: self.lend(view, fd),
                 readable: true,
                 writable: true,
+                changes: true,
             };
             (descriptor, name)
         };
@@ -97,7 +99,17 @@ impl State {
             } else {
                 opening.write
             },
+            changes: opening.change_directory,
         })
+    }
+
+    /// Makes every write of an open file go to its end, wherever that is then. Only a descriptor
+    /// knows the end; nothing else writes through this one without an offset.
+    pub(crate) fn append(&mut self, owned: &Owned) -> Answer<()> {
+        let flags = self.file_flags(owned)?.union(FdFlags::APPEND);
+        Ok(self.call(owned.view(), |task| {
+            task.fd_fdstat_set_flags(owned.fd(), flags)
+        })??)
     }
 
     /// What kind of file a descriptor is.
@@ -216,9 +228,15 @@ impl State {
 
     /// Removes an empty directory.
     pub(crate) fn remove_directory_at(&mut self, owned: &Owned, path: &str) -> Answer<()> {
-        Ok(self.call(owned.view(), |task| {
+        let removed = self.call(owned.view(), |task| {
             task.path_remove_directory(owned.fd(), path)
-        })??)
+        })?;
+        // With a slash at its end a path means what a link leads to. Links are no directories to
+        // the hosts all the same; but one that leads out of the grant is refused before.
+        if removed == Err(Errno::NotDirectory) && path.ends_with('/') {
+            self.stat_at(owned, LookupFlags::SYMLINK_FOLLOW, path)?;
+        }
+        Ok(removed?)
     }
 
     /// Unlinks a file.
@@ -308,25 +326,50 @@ impl State {
     ) -> Answer<Option<(FileType, String)>> {
         loop {
             let entries = self.table.get_mut(handle)?;
-            if let Some(entry) = entries.records.pop_front() {
+            if let Some(entry) = entries.pop() {
                 return Ok(Some(entry));
             }
-            if entries.done {
+            if entries.is_done() {
                 return Ok(None);
             }
             let (owned, cookie) = (entries.owned.clone(), entries.cookie);
-            let mut buffer = vec![0; RECORDS.max(DIRENT_SIZE + NAME_MAX)];
+            let mut buffer = vec![0; RECORDS];
             let length = self.call(owned.view(), |task| {
                 task.fd_readdir(owned.fd(), &mut buffer, cookie)
-            })?? as usize;
-            let entries = self.table.get_mut(handle)?;
-            entries.done = length < buffer.len();
-            entries.take(&buffer[..length]);
+            })??;
+            self.table.get_mut(handle)?.read(&buffer, length);
         }
     }
 }
 
 impl Entries {
+    /// The directory.
+    pub(crate) fn owned(&self) -> &Owned {
+        &self.owned
+    }
+
+    /// Where the next records begin.
+    pub(crate) fn cookie(&self) -> u64 {
+        self.cookie
+    }
+
+    /// The next entry of those that were read; `.` and `..` are left out.
+    pub(crate) fn pop(&mut self) -> Option<(FileType, String)> {
+        self.records.pop_front()
+    }
+
+    /// Whether there is no more to read.
+    pub(crate) fn is_done(&self) -> bool {
+        self.done
+    }
+
+    /// Takes what a read of [`RECORDS`] bytes brought.
+    pub(crate) fn read(&mut self, buffer: &[u8], length: u32) {
+        let records = buffer.get(..length as usize).unwrap_or(buffer);
+        self.done = records.len() < buffer.len();
+        self.take(records);
+    }
+
     /// Takes whole records; one that was cut is read again.
     fn take(&mut self, mut records: &[u8]) {
         while let Some((head, rest)) = records.split_first_chunk::<DIRENT_SIZE>() {

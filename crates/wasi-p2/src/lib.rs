@@ -24,6 +24,7 @@ pub mod http;
 mod invoke;
 pub mod link;
 mod p2;
+mod p3;
 mod poll;
 mod sockets;
 mod state;

@@ -4,6 +4,7 @@ use wasmtime::component::{Component, HasSelf, Linker, types::ComponentItem};
 
 use crate::State;
 use crate::bindings::p2::wasi;
+use crate::bindings::p3;
 use crate::p2::io;
 
 /// Why a component cannot be linked.
@@ -42,13 +43,15 @@ pub enum Waiting {
 type Add = fn(&mut Linker<State>, Waiting) -> wasmtime::Result<()>;
 
 macro_rules! interfaces {
-    ($($name:literal => $add:expr;)*) => {
-        /// Every interface of 0.2, without its version, and how it is added.
-        const P2: &[(&str, Add)] = &[$(($name, $add)),*];
+    ($(#[$about:meta])* $table:ident: $($name:literal => $add:expr;)*) => {
+        $(#[$about])*
+        const $table: &[(&str, Add)] = &[$(($name, $add)),*];
     };
 }
 
 interfaces! {
+    /// Every interface of 0.2, without its version, and how it is added.
+    P2:
     "wasi:io/error" => |linker, _| wasi::io::error::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
     "wasi:io/poll" => |linker, waiting| io::link_poll(linker, waiting == Waiting::Suspended);
     "wasi:io/streams" => |linker, waiting| io::link_streams(linker, waiting == Waiting::Suspended);
@@ -78,6 +81,30 @@ interfaces! {
     "wasi:sockets/udp" => |linker, _| wasi::sockets::udp::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
     "wasi:sockets/udp-create-socket" => |linker, _| wasi::sockets::udp_create_socket::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
     "wasi:sockets/ip-name-lookup" => |linker, _| wasi::sockets::ip_name_lookup::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+}
+
+interfaces! {
+    /// Every interface of 0.3. Whoever imports one is suspended when it waits.
+    P3:
+    "wasi:clocks/types" => |linker, _| p3::wasi::clocks::types::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:clocks/monotonic-clock" => |linker, _| p3::wasi::clocks::monotonic_clock::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:clocks/system-clock" => |linker, _| p3::wasi::clocks::system_clock::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:random/random" => |linker, _| p3::wasi::random::random::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:random/insecure" => |linker, _| p3::wasi::random::insecure::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:random/insecure-seed" => |linker, _| p3::wasi::random::insecure_seed::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:filesystem/types" => |linker, _| p3::wasi::filesystem::types::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:filesystem/preopens" => |linker, _| p3::wasi::filesystem::preopens::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:cli/environment" => |linker, _| p3::wasi::cli::environment::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:cli/exit" => |linker, _| p3::wasi::cli::exit::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:cli/types" => |linker, _| p3::wasi::cli::types::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:cli/stdin" => |linker, _| p3::wasi::cli::stdin::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:cli/stdout" => |linker, _| p3::wasi::cli::stdout::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:cli/stderr" => |linker, _| p3::wasi::cli::stderr::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:cli/terminal-input" => |linker, _| p3::wasi::cli::terminal_input::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:cli/terminal-output" => |linker, _| p3::wasi::cli::terminal_output::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:cli/terminal-stdin" => |linker, _| p3::wasi::cli::terminal_stdin::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:cli/terminal-stdout" => |linker, _| p3::wasi::cli::terminal_stdout::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:cli/terminal-stderr" => |linker, _| p3::wasi::cli::terminal_stderr::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
 }
 
 /// Gives `linker` what `component` imports of WASI. Imports that the linker has already are
@@ -120,7 +147,14 @@ pub fn link(
 
 fn find(name: &str) -> Option<Add> {
     let (interface, version) = name.rsplit_once('@')?;
-    let table = if version.starts_with("0.2.") { P2 } else { &[] };
+    // A pre-release had other shapes.
+    let table = if version.starts_with("0.2.") {
+        P2
+    } else if version.starts_with("0.3.") && !version.contains('-') {
+        P3
+    } else {
+        return None;
+    };
     let found = table.iter().find(|(known, _)| *known == interface)?;
     Some(found.1)
 }

@@ -18,6 +18,10 @@ use crate::unsent::Unsent;
 pub trait Timer: Debug + Send + Sync {
     /// Wakes `waker` once the monotonic clock of the process has reached `deadline_ns`.
     fn wake_at(&self, deadline_ns: u64, waker: &Waker);
+
+    /// Need not wake `waker` at `deadline_ns` any more. A timer that does not hear it wakes in
+    /// vain, and holds what guests no longer wait for.
+    fn forget(&self, _deadline_ns: u64, _waker: &Waker) {}
 }
 
 /// Which process a resource belongs to: that of the program, or that of a dependency which has
@@ -105,6 +109,8 @@ pub struct Descriptor {
     pub readable: bool,
     /// Whether it may be written, or, for a directory, changed.
     pub writable: bool,
+    /// Whether it was opened to be changed (`mutate-directory`): what guests are told.
+    pub changes: bool,
 }
 
 /// What a component's store holds.
@@ -116,6 +122,10 @@ pub struct State {
     pub table: ResourceTable,
     /// Tasks of dependencies that have grants of their own; the program's is in `guest`.
     views: Vec<Task>,
+    /// Wakes the thread that the blocker puts to sleep; the tasks' wakers move.
+    thread: Waker,
+    /// The seeds of `insecure-seed`, which stay the same.
+    pub(crate) seeds: Vec<(ViewId, (u64, u64))>,
     timer: Arc<dyn Timer>,
     http: Option<Arc<dyn HttpClient>>,
     bounds: Bounds,
@@ -146,10 +156,13 @@ impl State {
     ) -> State {
         let mut table = ResourceTable::new();
         table.set_max_capacity(bounds.resources);
+        let thread = task.waker().clone();
         State {
             guest: Guest::new(task, blocker, bounds.store),
             table,
             views: Vec::new(),
+            thread,
+            seeds: Vec::new(),
             timer,
             http: None,
             bounds,
@@ -269,11 +282,16 @@ impl State {
     /// Waits on the calling thread for what a view's task waits for.
     #[cold]
     fn wait(&mut self, view: ViewId) -> wasmtime::Result<()> {
+        // Somebody who was suspended was the last to be woken: made again, the call wakes the
+        // thread.
+        let thread = self.thread.clone();
+        if !self.task(view).waker().will_wake(&thread) {
+            self.task(view).set_waker(&thread);
+            return Ok(());
+        }
         if view != ViewId::PROGRAM {
-            // The host waits on the program's task: lend it the deadline and the waker.
+            // The host waits on the program's task: lend it the deadline.
             let deadline = self.task(view).deadline();
-            let waker = self.guest.task.waker().clone();
-            self.task(view).set_waker(&waker);
             self.guest.task.wait_until(deadline);
         }
         self.guest.block()
@@ -311,7 +329,7 @@ impl State {
         &mut self,
         mut poll: impl FnMut(&mut State, &mut Context<'_>, &mut Option<u64>) -> Poll<T>,
     ) -> wasmtime::Result<T> {
-        let waker = self.guest.task.waker().clone();
+        let waker = self.thread.clone();
         let mut context = Context::from_waker(&waker);
         loop {
             let mut deadline = None;

@@ -28,6 +28,16 @@ impl State {
         Ok(bytes)
     }
 
+    /// The seed of a view: the same however often it is asked for.
+    pub(crate) fn seed(&mut self, view: ViewId) -> wasmtime::Result<(u64, u64)> {
+        if let Some((_, seed)) = self.seeds.iter().find(|(of, _)| *of == view) {
+            return Ok(*seed);
+        }
+        let seed = (self.random_u64(view)?, self.random_u64(view)?);
+        self.seeds.push((view, seed));
+        Ok(seed)
+    }
+
     /// Eight random bytes of a view.
     pub(crate) fn random_u64(&mut self, view: ViewId) -> wasmtime::Result<u64> {
         let mut bytes = [0; 8];
@@ -63,7 +73,6 @@ impl insecure::Host for State {
 
 impl insecure_seed::Host for State {
     fn insecure_seed(&mut self) -> wasmtime::Result<(u64, u64)> {
-        let one = self.random_u64(ViewId::PROGRAM)?;
-        Ok((one, self.random_u64(ViewId::PROGRAM)?))
+        self.seed(ViewId::PROGRAM)
     }
 }

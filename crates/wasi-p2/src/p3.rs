@@ -1,0 +1,10 @@
+//! WASI 0.3.
+
+pub(crate) mod bytes;
+mod cli;
+mod clocks;
+mod ending;
+mod error;
+mod filesystem;
+mod random;
+mod worker;
