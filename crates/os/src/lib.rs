@@ -23,6 +23,7 @@
 
 mod command;
 mod disk;
+mod executor;
 mod image;
 mod run;
 mod serve;

@@ -11,14 +11,17 @@ use holm_engine::process::{
     Blocker, Entry, Outcome, Phase, RunOptions, StartError, Stop, run as run_module,
 };
 use holm_engine::{
-    Code, LoadError, Loaded, Origin, Program, StoreBounds, TrapReport, core_dump, explain_trap,
+    Code, Form, LoadError, Loaded, Origin, Program, StoreBounds, TrapReport, core_dump,
+    explain_trap,
 };
 use holm_host_native::{Parker, Usage, reactor};
 use holm_http::PooledClient;
+use holm_kernel::port::Clock;
 use holm_kernel::{Process, SpawnError, Task};
 use holm_wasi_p2::{Bounds, State, Timer, command};
 
 use crate::command::Command;
+use crate::executor::Executor;
 use crate::system::System;
 use crate::watchdog::{Abandon, Running, Watchdog};
 
@@ -156,7 +159,9 @@ fn execute(
 ) -> (Outcome, Vec<String>, Option<Vec<u8>>) {
     let parker = Arc::new(Parker::new());
     let task = Task::new(process.clone(), Waker::from(parker.clone()));
-    let blocker = Arc::new(Sleeper { parker });
+    let blocker = Arc::new(Sleeper {
+        parker: parker.clone(),
+    });
     match &loaded.code {
         Code::Module(module) => {
             let entry = match &plan.invoke {
@@ -176,13 +181,27 @@ fn execute(
             (ended.outcome, ended.results, dump)
         }
         Code::Component(component) => {
-            let timer = Arc::new(ThreadWaits);
+            let executor = (loaded.form == Form::AsyncComponent)
+                .then(|| Arc::new(Executor::new(process.clock().clone(), parker)));
+            let (task, timer): (Task, Arc<dyn Timer>) = match &executor {
+                Some(executor) => {
+                    let task = Task::new(process.clone(), executor.waker().clone());
+                    (task, executor.clone())
+                }
+                None => (task, Arc::new(ThreadWaits)),
+            };
             let state = State::new(task, blocker, timer, Bounds::default()).with_http(http);
             let entry = match &plan.invoke {
                 Some(call) => command::Entry::Invoke(call),
                 None => command::Entry::Command,
             };
-            let ended = command::run(component, state, entry, &command::nothing);
+            let provide = command::nothing;
+            let ended = match executor {
+                Some(executor) => {
+                    executor.block_on(command::run_suspended(component, state, entry, &provide))
+                }
+                None => command::run(component, state, entry, &provide),
+            };
             let dump = plan.dump(&ended.outcome, ended.store, name);
             (ended.outcome, ended.results, dump)
         }
@@ -291,13 +310,19 @@ impl Blocker for Sleeper {
         {
             return Ok(());
         }
-        // A coarse clock reaches the deadline at its next step, not before.
-        let step = task.process().clock().resolution_ns().max(1);
-        let reached =
-            deadline.map(|deadline| deadline.checked_next_multiple_of(step).unwrap_or(u64::MAX));
+        let reached = deadline.map(|deadline| coarse_deadline(&**task.process().clock(), deadline));
         reactor().wait(&self.parker, reached);
         Ok(())
     }
+}
+
+/// When the host's clock says that a process's clock has reached a deadline: a coarse one
+/// reaches it at its next step, not before.
+pub(crate) fn coarse_deadline(clock: &dyn Clock, deadline_ns: u64) -> u64 {
+    let step = clock.resolution_ns().max(1);
+    deadline_ns
+        .checked_next_multiple_of(step)
+        .unwrap_or(u64::MAX)
 }
 
 fn note_phase(report: &mut TrapReport, during: Phase) {
