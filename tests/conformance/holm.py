@@ -33,11 +33,22 @@ def get_timeout_seconds():
 
 
 def get_wasi_versions():
-    return ["wasm32-wasip1"]
+    # Only the native host runs components.
+    return ["wasm32-wasip1"] if BRIDGE else ["wasm32-wasip1", "wasm32-wasip3"]
 
 
 def get_wasi_worlds():
-    return ["wasi:cli/command"]
+    return ["wasi:cli/command"] if BRIDGE else ["wasi:cli/command", "wasi:http/service"]
+
+
+def network_of(proposals):
+    """What the proposals of a test need of the network: the tests talk to this machine alone, over ports of their own."""
+    rules = []
+    if "sockets" in proposals:
+        rules += ["all"]
+    if "http" in proposals:
+        rules += ["connect:127.0.0.1:*"]
+    return [word for rule in rules for word in ("--net", rule)]
 
 
 def compute_argv(test_path, args_env_root, proposals, wasi_world, wasi_version):
@@ -49,5 +60,6 @@ def compute_argv(test_path, args_env_root, proposals, wasi_world, wasi_version):
         head = [sys.executable, CLIENT, BRIDGE] + environment + directory + in_place
     else:
         directory = ["--dir", f"{root}::/"] if root else []
-        head = HOLM + ["run"] + environment + directory
+        verb = ["serve", "--addr", "127.0.0.1:0"] if wasi_world == "wasi:http/service" else ["run"]
+        head = HOLM + verb + environment + directory + network_of(proposals)
     return head + [str(test_path)] + list(args)

@@ -33,8 +33,9 @@ const USAGE: &str = "usage: cargo xtask conformance --suite DIR [OPTION...]
   --no-build        with what was built before
   --adapter FILE    another runtime's adapter, such as DIR/adapters/wasmtime.py, instead of Holm's";
 
-/// The folders of tests for WASI 0.1 end in this.
-const VERSION: &str = "wasm32-wasip1";
+/// The folders of tests end in these: WASI 0.1, which every host runs, and 0.3, which the native
+/// one does.
+const VERSIONS: [&str; 2] = ["wasm32-wasip1", "wasm32-wasip3"];
 
 /// Holm as a command of this machine.
 const NATIVE: &str = "native";
@@ -147,7 +148,7 @@ impl Suite<'_> {
             .arg(home.join("run.py"))
             .arg(&self.options.suite)
             .arg("-t")
-            .args(&self.folders)
+            .args(self.folders_of(host))
             .args(["--disable-colors", "--json-output-location"])
             .arg(&results)
             .arg("-e")
@@ -192,6 +193,12 @@ impl Suite<'_> {
         outcomes(&serde_json::from_str(&text).context("the runner's results")?)
     }
 
+    /// The folders whose tests a host runs. Another runtime's adapter says itself what it runs.
+    fn folders_of(&self, host: &str) -> Vec<&PathBuf> {
+        let runs = |folder: &&PathBuf| host == NATIVE || folder.ends_with(VERSIONS[0]);
+        self.folders.iter().filter(runs).collect()
+    }
+
     /// The native Holm.
     fn native(&self) -> Result<PathBuf> {
         let profile = if self.options.dev { "debug" } else { "release" };
@@ -232,17 +239,16 @@ fn parse(arguments: &[String]) -> Result<Options> {
     Ok(options)
 }
 
-/// The folders with compiled tests for WASI 0.1. Each language of the suite has one.
+/// The folders with compiled tests. Each language of the suite has one for each version.
 fn test_folders(suite: &Path) -> Result<Vec<PathBuf>> {
     let tests = suite.join("tests");
     let mut found = Vec::new();
     for entry in fs::read_dir(&tests)
         .with_context(|| format!("{} is not a checkout of the suite", suite.display()))?
     {
-        let folder = entry?.path().join("testsuite").join(VERSION);
-        if folder.join("manifest.json").is_file() {
-            found.push(folder);
-        }
+        let language = entry?.path().join("testsuite");
+        let folders = VERSIONS.iter().map(|version| language.join(version));
+        found.extend(folders.filter(|folder| folder.join("manifest.json").is_file()));
     }
     if found.is_empty() {
         bail!(
