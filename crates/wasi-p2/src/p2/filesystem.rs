@@ -218,8 +218,10 @@ impl types::HostDescriptor for State {
     }
 
     fn write(&mut self, this: Resource<Descriptor>, bytes: Vec<u8>, offset: u64) -> Answer<u64> {
-        self.changeable(&this)?;
         let descriptor = self.descriptor(&this)?;
+        if !descriptor.writable {
+            return Err(Errno::BadFd.into());
+        }
         self.write_at(&descriptor, &bytes, offset)
     }
 
