@@ -89,11 +89,53 @@ fn a_component() {
         done.code(0).stdout
     };
     let text = show(&[]);
-    for words in ["component", "wasi:cli/environment", "0.2.3"] {
+    for words in [
+        "component",
+        "wasi:cli 0.2.3",
+        "environment              grant: --env NAME",
+        "World:",
+        "import wasi:cli/environment@0.2.3;",
+    ] {
         assert!(text.contains(words), "{words}\n{text}");
     }
     let json: Value = serde_json::from_str(&show(&["--json"])).expect("JSON");
     assert_eq!(json["kind"], "component");
+}
+
+#[test]
+fn a_composed_component_says_what_each_part_will_ask_for() {
+    let folder = Folder::new();
+    let record = serde_json::json!({
+        "version": 1,
+        "parts": [
+            { "label": "app", "path": "app.wasm", "digest": "blake3:00", "parent": null },
+            {
+                "label": "fetch", "key": "example:fetch", "path": "fetch.wasm",
+                "digest": "blake3:00", "parent": "app",
+                "grants": { "net": ["connect:127.0.0.1:*"] }
+            },
+        ],
+    });
+    let text = record.to_string().replace('"', "\\\"");
+    let component = format!("(component (@custom \"holm:composition\" \"{text}\"))");
+    folder.write("c.wasm", wat::parse_str(component).expect("a component"));
+    let damaged = "(component (@custom \"holm:composition\" \"no\"))";
+    folder.write("d.wasm", wat::parse_str(damaged).expect("a component"));
+    let show = |arguments: &[&str]| {
+        let inspect = holm(["inspect"]).args(arguments);
+        inspect
+            .directory(folder.path())
+            .go()
+            .code(0)
+            .silent()
+            .stdout
+    };
+    let text = show(&["c.wasm"]);
+    assert!(text.contains("Linked from"), "{text}");
+    assert!(text.contains("net connect:127.0.0.1:*"), "{text}");
+    let json: Value = serde_json::from_str(&show(&["--json", "c.wasm"])).expect("JSON");
+    assert_eq!(json["composition"]["parts"][1]["label"], "fetch");
+    assert!(show(&["d.wasm"]).contains("is damaged"));
 }
 
 #[test]

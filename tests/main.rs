@@ -15,6 +15,7 @@ mod escapes;
 mod files;
 mod guests;
 mod inspect;
+mod invoke;
 mod learn;
 mod limits;
 mod signals;

@@ -1,5 +1,7 @@
 //! `holm inspect`: what a program is, without running it.
 
+mod component;
+
 use holm_command_line::CommandError;
 use holm_command_line::explain::exit;
 use holm_command_line::explain::text::shown;
@@ -16,20 +18,26 @@ pub(crate) fn run(options: &InspectOptions) -> Result<u8, CommandError> {
     let program = engine
         .open(&options.program)
         .map_err(|error| not_runnable(&error))?;
-    let bytes = program
-        .bytes()
-        .map_err(|error| not_runnable(&error))?;
+    let bytes = program.bytes().map_err(|error| not_runnable(&error))?;
     let inspection = inspect(bytes).map_err(|error| {
         CommandError::new(
             exit::NOT_RUNNABLE,
             format_args!("{}: {error}", options.program.display()),
         )
     })?;
+    let composition = component::composition(bytes, &inspection);
     if options.json {
-        let json = serde_json::to_string_pretty(&inspection).map_err(CommandError::failed)?;
+        let mut json = serde_json::to_value(&inspection).map_err(CommandError::failed)?;
+        if let Some(record) = &composition {
+            json["composition"] = component::as_json(record)?;
+        }
+        let json = serde_json::to_string_pretty(&json).map_err(CommandError::failed)?;
         show!("{json}");
     } else {
         print(program.name(), &inspection);
+        if let Some(record) = &composition {
+            component::show_composition(record);
+        }
     }
     Ok(0)
 }
@@ -45,7 +53,10 @@ fn print(name: &str, inspection: &Inspection) {
         Shape::Service => "service (handles requests)",
         Shape::Library => "library (exports functions only)",
     };
-    show!("{}: WebAssembly {kind}, {shape}", shown(name));
+    let release = inspection.component.as_ref();
+    let release = release.and_then(|component| component.release.as_ref());
+    let of = release.map_or_else(String::new, |release| format!(" of WASI {release}"));
+    show!("{}: WebAssembly {kind}, {shape}{of}", shown(name));
     line(
         "size",
         &format!(
@@ -89,8 +100,8 @@ fn print(name: &str, inspection: &Inspection) {
             ),
         );
     }
-    if inspection.nested_modules > 0 {
-        line("modules inside", &inspection.nested_modules.to_string());
+    if let Some(component) = &inspection.component {
+        component::lines(component, inspection.nested_modules);
     }
     line(
         "names",
@@ -120,6 +131,26 @@ fn lists(inspection: &Inspection) {
     if inspection.asks.is_empty() {
         show!("  nothing");
     }
+    match &inspection.component {
+        Some(component) => component::lists(component, &inspection.exports),
+        None => imports_and_exports(inspection),
+    }
+    show!("\nSections:");
+    for section in &inspection.sections {
+        let custom = if section.is_custom { "custom " } else { "" };
+        let count = section
+            .count
+            .map_or_else(String::new, |count| format!(", {count} items"));
+        show!(
+            "  {:>10}  at {:#010x}  {custom}{}{count}",
+            format_size(section.size),
+            section.offset,
+            shown(&section.name),
+        );
+    }
+}
+
+fn imports_and_exports(inspection: &Inspection) {
     show!("\nImports:");
     for import in &inspection.imports {
         show!(
@@ -137,19 +168,6 @@ fn lists(inspection: &Inspection) {
             export.kind,
             shown(&export.name),
             export.signature
-        );
-    }
-    show!("\nSections:");
-    for section in &inspection.sections {
-        let custom = if section.is_custom { "custom " } else { "" };
-        let count = section
-            .count
-            .map_or_else(String::new, |count| format!(", {count} items"));
-        show!(
-            "  {:>10}  at {:#010x}  {custom}{}{count}",
-            format_size(section.size),
-            section.offset,
-            shown(&section.name),
         );
     }
 }

@@ -60,8 +60,9 @@ pub struct RunOptions {
     #[command(flatten)]
     pub see: SeeOptions,
 
-    /// Call this export instead of the program's start, with ARGS as its arguments
-    #[arg(long, value_name = "NAME")]
+    /// Call this export instead of the program's start: `add(2, 3)`, or `add` with ARGS as its
+    /// arguments; a component's values are written in WAVE
+    #[arg(long, value_name = "CALL")]
     pub invoke: Option<String>,
     /// Name of the program as it sees it (argument 0) [default: the file's name]
     #[arg(long, value_name = "NAME")]

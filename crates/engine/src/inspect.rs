@@ -1,6 +1,7 @@
 //! What can be said about a program without running it.
 
 mod asks;
+mod component;
 mod features;
 mod types;
 
@@ -12,6 +13,9 @@ use wasmparser::{
 };
 
 use crate::digest::Digest;
+pub use component::{
+    ComponentInfo, ExportedFunction, ImportedInterface, ImportedPackage, NestedModule,
+};
 use features::FeatureSet;
 use types::TypeTable;
 
@@ -47,6 +51,8 @@ pub struct Inspection {
     pub sections: Vec<SectionInfo>,
     /// Core modules inside a component.
     pub nested_modules: u32,
+    /// What is particular to a component.
+    pub component: Option<ComponentInfo>,
 }
 
 /// What the header says.
@@ -201,7 +207,18 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, InspectError> {
             _ => inspector.visit(&payload)?,
         }
     }
-    Ok(inspector.finish())
+    let mut inspection = inspector.finish();
+    if inspection.kind == ProgramKind::Component {
+        let imports = inspection.imports.iter().filter(|one| one.kind != "type");
+        let imports: Vec<&str> = imports.map(|import| import.name.as_str()).collect();
+        let exports: Vec<&str> = inspection
+            .exports
+            .iter()
+            .map(|one| one.name.as_str())
+            .collect();
+        inspection.component = Some(component::describe(bytes, &imports, &exports)?);
+    }
+    Ok(inspection)
 }
 
 struct Inspector<'a> {
@@ -235,6 +252,7 @@ impl<'a> Inspector<'a> {
                 is_relocatable: false,
                 sections: Vec::new(),
                 nested_modules: 0,
+                component: None,
             },
             types: TypeTable::default(),
             features: FeatureSet::default(),
@@ -412,15 +430,7 @@ impl<'a> Inspector<'a> {
         if self.types.memories.len() > 1 {
             self.features.add("multi_memory");
         }
-        let page_size = 1_u64 << memory.page_size_log2.unwrap_or(16).min(16);
-        self.result.memories.push(MemoryInfo {
-            minimum: memory.initial.saturating_mul(page_size),
-            maximum: memory.maximum.map(|pages| pages.saturating_mul(page_size)),
-            page_size,
-            is_shared: memory.shared,
-            is_64_bit: memory.memory64,
-            is_imported,
-        });
+        self.result.memories.push(memory_info(memory, is_imported));
     }
 
     fn add_table(&mut self, table: &TableType, is_imported: bool) {
@@ -452,15 +462,7 @@ impl<'a> Inspector<'a> {
         match section.as_known() {
             KnownCustom::Name(_) | KnownCustom::ComponentName(_) => self.result.has_names = true,
             KnownCustom::Producers(fields) => {
-                for field in fields.into_iter().flatten() {
-                    for value in field.values.into_iter().flatten() {
-                        self.result.producers.push(Producer {
-                            field: field.name.to_owned(),
-                            name: value.name.to_owned(),
-                            version: value.version.to_owned(),
-                        });
-                    }
-                }
+                add_producers(&mut self.result.producers, fields);
             }
             _ => {}
         }
@@ -496,6 +498,30 @@ impl<'a> Inspector<'a> {
         self.result.features = self.features.names();
         self.result.wasi_versions = self.wasi_versions.into_iter().collect();
         self.result
+    }
+}
+
+fn memory_info(memory: &MemoryType, is_imported: bool) -> MemoryInfo {
+    let page_size = 1_u64 << memory.page_size_log2.unwrap_or(16).min(16);
+    MemoryInfo {
+        minimum: memory.initial.saturating_mul(page_size),
+        maximum: memory.maximum.map(|pages| pages.saturating_mul(page_size)),
+        page_size,
+        is_shared: memory.shared,
+        is_64_bit: memory.memory64,
+        is_imported,
+    }
+}
+
+fn add_producers(producers: &mut Vec<Producer>, fields: wasmparser::ProducersSectionReader<'_>) {
+    for field in fields.into_iter().flatten() {
+        for value in field.values.into_iter().flatten() {
+            producers.push(Producer {
+                field: field.name.to_owned(),
+                name: value.name.to_owned(),
+                version: value.version.to_owned(),
+            });
+        }
     }
 }
 

@@ -52,8 +52,9 @@ pub use digest::Digest;
 pub use engine::{Code, Engine, EngineError, Interrupter, Loaded, Optimised, Origin, TierChoice};
 pub use identity::StatIdentity;
 pub use inspect::{
-    Ask, DebugInformation, ExportInfo, ImportInfo, InspectError, Inspection, MemoryInfo, Producer,
-    ProgramKind, SectionInfo, Shape, TableInfo, inspect,
+    Ask, ComponentInfo, DebugInformation, ExportInfo, ExportedFunction, ImportInfo,
+    ImportedInterface, ImportedPackage, InspectError, Inspection, MemoryInfo, NestedModule,
+    Producer, ProgramKind, SectionInfo, Shape, TableInfo, inspect,
 };
 pub use limits::{BudgetLimiter, LimitError, MemoryBudget, StoreBounds, check_initial_memory};
 pub use load_error::LoadError;
@@ -63,5 +64,6 @@ pub use trap::{
     CoreDumpError, MemoryFault, SourceLocation, TrapFrame, TrapKind, TrapReport, core_dump,
     explain_trap,
 };
-/// So that who embeds the engine need not name Wasmtime.
+/// So that who embeds the engine takes the Wasmtime that it was built with.
+pub use wasmtime;
 pub use wasmtime::AsContextMut;

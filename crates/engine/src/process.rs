@@ -16,7 +16,7 @@ use crate::limits::{LimitError, StoreBounds};
 
 pub use guest::Guest;
 pub use invoke::ArgumentError;
-pub use start_error::StartError;
+pub use start_error::{StartError, marked};
 
 /// Waits for what a process waits for. The host gives one: this crate has no clock and no
 /// threads to wait with.
@@ -47,9 +47,9 @@ pub enum Entry<'a> {
     Command,
     /// One exported function, after `_initialize` where there is one.
     Invoke {
-        /// Name of the export.
+        /// Name of the export, or a call of it: `add(2, 3)`.
         name: &'a str,
-        /// Its arguments as text, read by the types of its parameters.
+        /// Its arguments as text, read by the types of its parameters; none beside a call.
         arguments: &'a [String],
     },
 }

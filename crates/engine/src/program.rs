@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use holm_package::program::{self, ProgramError, check_size};
@@ -17,7 +17,7 @@ use crate::settings::Form;
 ///
 /// A program made by [`Program::open`] has only been looked at with `stat`: when its compiled
 /// code is in the cache, its bytes are never read. The text format (`.wat`) is accepted too.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Program {
     name: String,
     path: Option<PathBuf>,
@@ -26,7 +26,7 @@ pub struct Program {
     /// Whether a change after opening is sure to change the identity.
     settled: bool,
     maximum_bytes: u64,
-    content: OnceLock<Content>,
+    content: OnceLock<Arc<Content>>,
     digest: OnceLock<Digest>,
     form: OnceLock<Form>,
 }
@@ -93,7 +93,7 @@ impl Program {
             form: OnceLock::new(),
         };
         let content = Content::new(name, source)?;
-        program.content.get_or_init(|| content);
+        program.content.get_or_init(|| Arc::new(content));
         program.bytes()?;
         Ok(program)
     }
@@ -191,7 +191,7 @@ impl Program {
                 name: self.name.clone(),
             });
         }
-        Ok(self.content.get_or_init(|| content))
+        Ok(self.content.get_or_init(|| Arc::new(content)))
     }
 
     fn read(&self) -> Result<Vec<u8>, LoadError> {

@@ -192,7 +192,10 @@ fn execute(
             };
             let state = State::new(task, blocker, timer, Bounds::default()).with_http(http);
             let entry = match &plan.invoke {
-                Some(call) => command::Entry::Invoke(call),
+                Some(call) => command::Entry::Invoke {
+                    call,
+                    arguments: &plan.invoke_arguments,
+                },
                 None => command::Entry::Command,
             };
             let provide = command::nothing;
@@ -206,6 +209,14 @@ fn execute(
             (ended.outcome, ended.results, dump)
         }
     }
+}
+
+/// What the store of a component holds that lives from call to call on the calling thread.
+pub(crate) fn component_state(process: &Arc<Process>, http: Arc<PooledClient>) -> State {
+    let parker = Arc::new(Parker::new());
+    let task = Task::new(process.clone(), Waker::from(parker.clone()));
+    let blocker = Arc::new(Sleeper { parker });
+    State::new(task, blocker, Arc::new(ThreadWaits), Bounds::default()).with_http(http)
 }
 
 /// For a guest whose thread waits: its blocker wakes it at its deadline, and nobody else does.
@@ -325,7 +336,7 @@ pub(crate) fn coarse_deadline(clock: &dyn Clock, deadline_ns: u64) -> u64 {
         .unwrap_or(u64::MAX)
 }
 
-fn note_phase(report: &mut TrapReport, during: Phase) {
+pub(crate) fn note_phase(report: &mut TrapReport, during: Phase) {
     let phase = match during {
         Phase::Instantiation => "while it was being set up (its start function or data segments)",
         Phase::Initialisation => "in `_initialize`",

@@ -11,7 +11,7 @@ use wasmtime::component::{Component, ComponentExportIndex, Instance, Linker};
 
 use crate::State;
 use crate::invoke::Call;
-use crate::link::{Waiting, link};
+use crate::link::{Waiting, check, link};
 
 pub use suspended::run_suspended;
 
@@ -20,8 +20,13 @@ pub use suspended::run_suspended;
 pub enum Entry<'a> {
     /// The command: `run` of `wasi:cli/run`.
     Command,
-    /// A function that it exports, as a call in WAVE: `add(2, 3)`.
-    Invoke(&'a str),
+    /// A function that it exports.
+    Invoke {
+        /// A call in WAVE, `add(2, 3)`, or the name of the function.
+        call: &'a str,
+        /// The arguments of a name alone, each a value in WAVE.
+        arguments: &'a [String],
+    },
 }
 
 /// A run that is over.
@@ -72,8 +77,10 @@ fn run_entry(
 ) -> Result<u32, Outcome> {
     let (linker, wanted) = prepare(component, entry, provide, Waiting::Thread)?;
     let process = store.data().guest.task.process().clone();
-    let instance = linker
-        .instantiate(&mut *store, component)
+    let checked = check(&linker, component)
+        .map_err(|error| Outcome::FailedToStart(StartError::Component(Box::new(error))))?;
+    let instance = checked
+        .instantiate(&mut *store)
         .map_err(|error| Outcome::of_instantiation(&process, error))?;
     store.data_mut().guest.started();
     let failed = |error| Outcome::of_error(&process, error, Phase::Entry);
@@ -149,8 +156,9 @@ pub(crate) fn prepare(
             let index = run_function(component).map_err(|error| refused(Box::new(error)))?;
             Wanted::Run(index)
         }
-        Entry::Invoke(text) => {
-            let call = Call::parse(component, text).map_err(|error| refused(Box::new(error)))?;
+        Entry::Invoke { call, arguments } => {
+            let call = Call::parse(component, call, arguments)
+                .map_err(|error| refused(Box::new(error)))?;
             Wanted::Call(call)
         }
     };

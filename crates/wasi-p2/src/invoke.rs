@@ -1,9 +1,13 @@
 //! Calls of any exported function, written in WAVE: `add(2, 3)`.
 
+use holm_engine::process::marked;
 use wasmtime::component::types::{ComponentFunc, ComponentInstance, ComponentItem};
-use wasmtime::component::wasm_wave::untyped::UntypedFuncCall;
-use wasmtime::component::wasm_wave::wasm::{DisplayFunc, DisplayValue, WasmFunc};
+use wasmtime::component::wasm_wave::parser::ParserError;
+use wasmtime::component::wasm_wave::untyped::{UntypedFuncCall, UntypedValue};
+use wasmtime::component::wasm_wave::wasm::DisplayValue;
 use wasmtime::component::{Component, ComponentExportIndex, Type, Val};
+
+use crate::wit::{Names, unwritable};
 
 /// Most functions that a message lists.
 const LISTED: usize = 20;
@@ -22,14 +26,21 @@ pub(crate) struct Call {
 pub enum InvokeError {
     /// It is no call.
     #[error(
-        "`{text}` is no call: {reason}\nWrite it as NAME(ARGUMENTS), with values in WAVE: add(2, 3) or greet(\"you\")"
+        "`{text}` is no call: {reason}{}\nWrite it as NAME(ARGUMENTS), with values in WAVE: \
+         add(2, 3) or greet(\"you\")",
+        marked(.text, *.at)
     )]
     Syntax {
         /// What was given.
         text: String,
-        /// What is wrong with it, and where.
+        /// Where it goes wrong, in bytes.
+        at: usize,
+        /// What is wrong with it.
         reason: String,
     },
+    /// A call, and arguments beside it.
+    #[error("`{0}` is a whole call, and there are arguments behind it: give them once, either way")]
+    Twice(String),
     /// There is no such function.
     #[error("the component exports no function `{name}`{}", suggestions(.functions))]
     NoFunction {
@@ -47,14 +58,43 @@ pub enum InvokeError {
         interfaces: Vec<String>,
     },
     /// The arguments do not fit.
-    #[error("cannot call `{name}`, {kind}: {reason}")]
+    #[error("cannot call `{name}: {kind}`: {reason}{}", marked(.text, *.at))]
     Arguments {
         /// The function.
         name: String,
-        /// Its type.
+        /// Its type in WIT.
         kind: String,
+        /// The text in which something does not fit.
+        text: String,
+        /// Where in it, in bytes.
+        at: usize,
         /// What is wrong.
         reason: String,
+    },
+    /// Too few arguments, or too many.
+    #[error("cannot call `{name}: {kind}`: it takes {wanted} arguments, {given} were given")]
+    Count {
+        /// The function.
+        name: String,
+        /// Its type in WIT.
+        kind: String,
+        /// How many parameters it has.
+        wanted: usize,
+        /// How many arguments there are.
+        given: usize,
+    },
+    /// It takes or returns what cannot be written.
+    #[error(
+        "cannot call `{name}: {kind}`: {what} cannot be written as text\n\
+         Call it from a program: Rust, with the crate holm-os, or another component"
+    )]
+    Unwritable {
+        /// The function.
+        name: String,
+        /// Its type in WIT.
+        kind: String,
+        /// What it takes or returns.
+        what: &'static str,
     },
 }
 
@@ -66,16 +106,17 @@ fn suggestions(functions: &[String]) -> String {
 }
 
 /// A function that a component exports.
-struct Export {
+pub(crate) struct Export {
     interface: Option<String>,
     name: String,
-    kind: ComponentFunc,
+    pub(crate) kind: ComponentFunc,
+    /// Its type in WIT.
+    pub(crate) words: String,
 }
 
 impl Export {
     fn text(&self) -> String {
-        let kind = DisplayFunc(self.kind.clone()).to_string();
-        let kind = kind.strip_prefix("func").unwrap_or(&kind);
+        let kind = self.words.strip_prefix("func").unwrap_or(&self.words);
         match &self.interface {
             Some(interface) => format!("{interface}.{}{kind}", self.name),
             None => format!("{}{kind}", self.name),
@@ -96,7 +137,7 @@ impl Export {
                 .is_some_and(|named| [interface.as_str(), unversioned, short].contains(&named))
     }
 
-    fn index(&self, component: &Component) -> Option<ComponentExportIndex> {
+    pub(crate) fn index(&self, component: &Component) -> Option<ComponentExportIndex> {
         let interface = match &self.interface {
             Some(name) => Some(component.get_export_index(None, name)?),
             None => None,
@@ -114,6 +155,7 @@ fn exports(component: &Component) -> Vec<Export> {
             ComponentItem::ComponentFunc(kind) => found.push(Export {
                 interface: None,
                 name: name.to_owned(),
+                words: Names::default().function(&kind),
                 kind,
             }),
             ComponentItem::ComponentInstance(instance) => {
@@ -130,11 +172,13 @@ fn functions_of(
     interface: &str,
     instance: &ComponentInstance,
 ) -> Vec<Export> {
+    let names = Names::of(component.engine(), instance);
     let functions = instance.exports(component.engine());
     let functions = functions.filter_map(|(name, item)| match item.ty {
         ComponentItem::ComponentFunc(kind) => Some(Export {
             interface: Some(interface.to_owned()),
             name: name.to_owned(),
+            words: names.function(&kind),
             kind,
         }),
         _ => None,
@@ -153,47 +197,60 @@ pub(crate) fn functions(component: &Component) -> Vec<String> {
 }
 
 impl Call {
-    /// Reads a call by the types of the function that it names.
+    /// Reads a call by the types of the function that it names: `add(2, 3)`, or the name alone
+    /// with the arguments apart.
     ///
     /// # Errors
     ///
     /// [`InvokeError`].
-    pub(crate) fn parse(component: &Component, text: &str) -> Result<Call, InvokeError> {
-        let syntax = |reason: String| InvokeError::Syntax {
-            text: text.to_owned(),
-            reason,
+    pub(crate) fn parse(
+        component: &Component,
+        text: &str,
+        apart: &[String],
+    ) -> Result<Call, InvokeError> {
+        let (name, written) = match text.find('(') {
+            Some(at) => (text[..at].trim(), Some(at)),
+            None => (text.trim(), None),
         };
-        // A name alone is a call without arguments.
-        let (name, arguments) = match text.find('(') {
-            Some(at) => text.split_at(at),
-            None => (text, "()"),
+        if written.is_some() && !apart.is_empty() {
+            return Err(InvokeError::Twice(text.to_owned()));
+        }
+        let untyped = written.map(|at| {
+            // WAVE knows plain names only; the export's own may have colons and slashes.
+            let call = format!("f{}", &text[at..]);
+            let call = UntypedFuncCall::parse(&call).map(UntypedFuncCall::into_owned);
+            (at, call.map_err(|error| syntax(text, at, &error)))
+        });
+        let untyped = match untyped {
+            None => None,
+            Some((at, call)) => Some((at, call?)),
         };
-        let name = name.trim();
-        // WAVE knows plain names only; what stands for the name here is in the export.
-        let call = format!("f{arguments}");
-        let call = UntypedFuncCall::parse(&call).map_err(|error| syntax(error.to_string()))?;
-        let mut found: Vec<Export> = exports(component);
-        found.retain(|export| export.is(name));
-        if found.len() > 1 {
-            return Err(InvokeError::Ambiguous {
+        let export = find(component, name)?;
+        let index = export
+            .index(component)
+            .ok_or_else(|| none(component, name))?;
+        let parameters: Vec<Type> = export.kind.params().map(|(_, kind)| kind).collect();
+        let mut kinds = parameters.iter().cloned().chain(export.kind.results());
+        if let Some(what) = kinds.find_map(|kind| unwritable(&kind)) {
+            return Err(InvokeError::Unwritable {
                 name: name.to_owned(),
-                interfaces: found.into_iter().filter_map(|one| one.interface).collect(),
+                kind: export.words,
+                what,
             });
         }
-        let none = || InvokeError::NoFunction {
-            name: name.to_owned(),
-            functions: functions(component),
-        };
-        let export = found.pop().ok_or_else(none)?;
-        let index = export.index(component).ok_or_else(none)?;
-        let parameters: Vec<Type> = WasmFunc::params(&export.kind).collect();
-        let arguments =
-            call.to_wasm_params::<Val>(&parameters)
+        let arguments = match untyped {
+            // Without arguments there is nothing to read: options may be left out.
+            Some((at, call)) if call.params_node().is_some() => call
+                .to_wasm_params::<Val>(&parameters)
                 .map_err(|error| InvokeError::Arguments {
                     name: name.to_owned(),
-                    kind: DisplayFunc(export.kind.clone()).to_string(),
-                    reason: error.to_string(),
-                })?;
+                    kind: export.words.clone(),
+                    text: text.to_owned(),
+                    at: (at + error.span().start).saturating_sub(1),
+                    reason: reason(&error),
+                })?,
+            _ => read_apart(name, &export, &parameters, apart)?,
+        };
         Ok(Call {
             index,
             arguments,
@@ -212,5 +269,77 @@ impl Call {
             .iter()
             .map(|value| DisplayValue(value).to_string())
             .collect()
+    }
+}
+
+/// The one function of that name.
+pub(crate) fn find(component: &Component, name: &str) -> Result<Export, InvokeError> {
+    let mut found = exports(component);
+    found.retain(|export| export.is(name));
+    if found.len() > 1 {
+        return Err(InvokeError::Ambiguous {
+            name: name.to_owned(),
+            interfaces: found.into_iter().filter_map(|one| one.interface).collect(),
+        });
+    }
+    found.pop().ok_or_else(|| none(component, name))
+}
+
+pub(crate) fn none(component: &Component, name: &str) -> InvokeError {
+    InvokeError::NoFunction {
+        name: name.to_owned(),
+        functions: functions(component),
+    }
+}
+
+/// Arguments of a command line, each a value in WAVE.
+fn read_apart(
+    name: &str,
+    export: &Export,
+    parameters: &[Type],
+    arguments: &[String],
+) -> Result<Vec<Val>, InvokeError> {
+    // As in a call, options at the end may be left out.
+    let is_optional = |kind: &Type| matches!(kind, Type::Option(_));
+    let left_out = parameters.get(arguments.len()..);
+    if !left_out.is_some_and(|left_out| left_out.iter().all(is_optional)) {
+        return Err(InvokeError::Count {
+            name: name.to_owned(),
+            kind: export.words.clone(),
+            wanted: parameters.len(),
+            given: arguments.len(),
+        });
+    }
+    let mut values = Vec::with_capacity(parameters.len());
+    for (kind, text) in parameters.iter().zip(arguments) {
+        let value = UntypedValue::parse(text).and_then(|value| value.to_wasm_value(kind));
+        values.push(value.map_err(|error| InvokeError::Arguments {
+            name: name.to_owned(),
+            kind: export.words.clone(),
+            text: text.clone(),
+            at: error.span().start,
+            reason: reason(&error),
+        })?);
+    }
+    let none = parameters.get(arguments.len()..).unwrap_or_default();
+    values.extend(none.iter().map(|_| Val::Option(None)));
+    Ok(values)
+}
+
+/// An error of WAVE in a call whose name was replaced by one byte.
+fn syntax(text: &str, name_bytes: usize, error: &ParserError) -> InvokeError {
+    InvokeError::Syntax {
+        text: text.to_owned(),
+        at: (name_bytes + error.span().start).saturating_sub(1),
+        reason: reason(error),
+    }
+}
+
+/// What is wrong, without the place: that is marked.
+fn reason(error: &ParserError) -> String {
+    let text = error.to_string();
+    match text.rsplit_once(" at ") {
+        Some((reason, _)) => reason.to_owned(),
+        None => text,
     }
 }

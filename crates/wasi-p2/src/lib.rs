@@ -18,6 +18,7 @@
 
 pub mod bindings;
 pub mod command;
+pub mod embed;
 mod failure;
 mod files;
 pub mod http;
@@ -31,6 +32,7 @@ mod state;
 mod stream;
 mod unsent;
 pub mod views;
+mod wit;
 
 pub use failure::{Failure, StreamFailure};
 pub use invoke::InvokeError;

@@ -1,11 +1,17 @@
 //! Linking: what of its imports a component is given, and what nobody provides.
 
-use wasmtime::component::{Component, HasSelf, Linker, types::ComponentItem};
+use wasmtime::component::{Component, HasSelf, InstancePre, Linker, types::ComponentItem};
 
 use crate::State;
 use crate::bindings::p2::wasi;
 use crate::bindings::p3;
 use crate::p2::io;
+
+mod mismatch;
+mod nearest;
+mod provided;
+#[cfg(test)]
+mod tests;
 
 /// Why a component cannot be linked.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +30,42 @@ pub enum LinkError {
         nearest: String,
         /// How many other imports are unknown.
         others: usize,
+    },
+    /// An interface lacks a function that the component wants of it.
+    #[error(
+        "the component imports `{function}` of `{import}`, which `{}` {provided} does not have\n  \
+         the component wants: {wanted}\n{advice}",
+        import.split('@').next().unwrap_or_default()
+    )]
+    UnknownFunction {
+        /// The interface.
+        import: String,
+        /// The function, as components name it.
+        function: String,
+        /// The function in WIT, as the component has it.
+        wanted: String,
+        /// The version of the interface that is provided.
+        provided: String,
+        /// What to do.
+        advice: String,
+    },
+    /// A function is of another type than the component has it.
+    #[error(
+        "the component imports `{function}` of `{import}` with another type\n  \
+         the component wants: {wanted}\n  Holm has ({version}): {provided}\n\
+         Build the component with the WIT of WASI {version}"
+    )]
+    FunctionType {
+        /// The interface.
+        import: String,
+        /// The function, as components name it.
+        function: String,
+        /// The function in WIT, as the component has it.
+        wanted: String,
+        /// The function in WIT, as it is provided.
+        provided: String,
+        /// The version of the interface that is provided.
+        version: String,
     },
     /// An interface exists in another shape.
     #[error("the component does not fit what it imports: {0:#}")]
@@ -138,28 +180,40 @@ pub fn link(
     match unknown.first() {
         None => Ok(()),
         Some(name) => Err(LinkError::Unknown {
-            nearest: nearest(name),
+            nearest: nearest::nearest(name),
             name: name.clone(),
             others: unknown.len() - 1,
         }),
     }
 }
 
+/// Checks that what a component imports has the types of what `linker` was given.
+///
+/// # Errors
+///
+/// [`LinkError`] that names what does not fit.
+pub fn check(
+    linker: &Linker<State>,
+    component: &Component,
+) -> Result<InstancePre<State>, LinkError> {
+    linker
+        .instantiate_pre(component)
+        .map_err(|error| mismatch::explain(component, error))
+}
+
 fn find(name: &str) -> Option<Add> {
     let (interface, version) = name.rsplit_once('@')?;
-    // A pre-release had other shapes.
+    // What came before a release, `0.2.0-rc-2023-11-10`, is something else.
+    if version.contains('-') {
+        return None;
+    }
     let table = if version.starts_with("0.2.") {
         P2
-    } else if version.starts_with("0.3.") && !version.contains('-') {
+    } else if version.starts_with("0.3.") {
         P3
     } else {
         return None;
     };
     let found = table.iter().find(|(known, _)| *known == interface)?;
     Some(found.1)
-}
-
-fn nearest(name: &str) -> String {
-    let _ = name;
-    String::new()
 }

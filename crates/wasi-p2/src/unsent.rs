@@ -143,7 +143,7 @@ impl State {
     /// # Errors
     ///
     /// A trap when the process was killed.
-    pub(crate) fn send_the_rest(&mut self) -> wasmtime::Result<()> {
+    pub fn send_the_rest(&mut self) -> wasmtime::Result<()> {
         self.block_on(|state, context, _deadline| state.poll_unsent(context))
     }
 

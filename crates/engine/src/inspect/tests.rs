@@ -147,6 +147,98 @@ fn a_component_is_described() {
     assert_eq!(asks, ["files and folders", "sockets"]);
 }
 
+const COMPONENT: &str = r#"(component
+    (import "wasi:cli/environment@0.2.3" (instance))
+    (import "wasi:random/random@0.2.3" (instance
+        (export "get-random-u64" (func (result u64)))))
+    (import "example:host/log" (instance
+        (export "write" (func (param "text" string)))))
+    (core module $m
+        (memory (export "memory") 2 4)
+        (func (export "add") (param i32 i32) (result i32)
+            (i32.add (local.get 0) (local.get 1)))
+        (@producers (processed-by "someone" "1.0")))
+    (component $inner (core module (memory 1)))
+    (core instance $i (instantiate $m))
+    (type $point' (record (field "x" u32) (field "y" u32)))
+    (export $point "point" (type $point'))
+    (func $add (export "add") (param "a" u32) (param "b" u32) (result u32)
+        (canon lift (core func $i "add")))
+    (instance $ops (export "sum" (func $add)))
+    (export "example:math/ops@1.0.0" (instance $ops)))"#;
+
+#[test]
+fn a_component_shows_its_world_and_what_is_inside() {
+    let component = inspect_text(COMPONENT).component.expect("a component");
+    assert_eq!(component.release, None);
+    assert!(!component.is_async);
+    assert_eq!(component.components, 1);
+    let memories: Vec<_> = component
+        .modules
+        .iter()
+        .map(|module| module.memories[0].minimum)
+        .collect();
+    assert_eq!(memories, [2 << 16, 1 << 16]);
+    assert_eq!(component.modules[0].producers[0].name, "someone");
+    let packages: Vec<_> = component
+        .imports
+        .iter()
+        .map(|package| (package.name.as_str(), package.interfaces[0].is_provided))
+        .collect();
+    assert_eq!(
+        packages,
+        [
+            ("wasi:cli", true),
+            ("wasi:random", true),
+            ("example:host", false)
+        ]
+    );
+    let grant = component.imports[0].interfaces[0].grant;
+    assert!(grant.is_some_and(|grant| grant.starts_with("--env")));
+    assert_eq!(component.imports[1].interfaces[0].grant, None);
+    let functions: Vec<_> = component
+        .functions
+        .iter()
+        .map(|one| {
+            (
+                one.interface.as_deref(),
+                one.name.as_str(),
+                one.signature.as_str(),
+            )
+        })
+        .collect();
+    let signature = "func(a: u32, b: u32) -> u32";
+    assert_eq!(
+        functions,
+        [
+            (None, "add", signature),
+            (Some("example:math/ops@1.0.0"), "sum", signature)
+        ]
+    );
+    let world = component.world.expect("a world");
+    for line in [
+        "import wasi:random/random@0.2.3;",
+        "export add: func(a: u32, b: u32) -> u32;",
+        "package example:math@1.0.0",
+        "write: func(text: string);",
+    ] {
+        assert!(world.contains(line), "{line:?} is not in: {world}");
+    }
+}
+
+#[test]
+fn damaged_components_are_survived() {
+    let whole = wat::parse_str(COMPONENT).expect("valid text");
+    for length in 0..whole.len() {
+        let _ = inspect(&whole[..length]);
+    }
+    for position in 0..whole.len() {
+        let mut damaged = whole.clone();
+        damaged[position] ^= 1 << (position % 8);
+        let _ = inspect(&damaged);
+    }
+}
+
 #[test]
 fn real_toolchains_are_recognised() {
     let rust = inspect(include_bytes!("../../tests/fixtures/lines-rust.wasm")).expect("parses");

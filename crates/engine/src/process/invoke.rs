@@ -1,6 +1,7 @@
 //! What is called in a program, with which arguments, and what it returned.
 
 mod number;
+mod written;
 
 use wasmtime::{ExternType, FuncType, Instance, Module, Store, Val, ValType};
 
@@ -91,6 +92,15 @@ pub(super) fn choose(module: &Module, entry: Entry<'_>) -> Result<Wanted, StartE
     let initialise = takes_nothing(module, INITIALISE)?;
     match entry {
         Entry::Invoke { name, arguments } => {
+            // A name may be anything, a call in the text format of another's included.
+            let call = match module.get_export(name) {
+                None if arguments.is_empty() => written::call(name)?,
+                _ => None,
+            };
+            let (name, arguments) = match &call {
+                Some(call) => (call.name, call.arguments.as_slice()),
+                None => (name, arguments),
+            };
             let Some(ExternType::Func(found)) = module.get_export(name) else {
                 return Err(StartError::NoFunction {
                     name: name.to_owned(),

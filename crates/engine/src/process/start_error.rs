@@ -88,6 +88,16 @@ pub enum StartError {
         /// The functions that it exports, with their types.
         functions: Vec<String>,
     },
+    /// What is to be invoked is written as a call, and wrongly.
+    #[error("`{text}` is no call: {reason}{}", marked(.text, *.at))]
+    Call {
+        /// What was given.
+        text: String,
+        /// Where it goes wrong, in bytes.
+        at: usize,
+        /// What is wrong.
+        reason: String,
+    },
     /// The arguments do not fit the function to invoke.
     #[error("cannot call `{name}`, {kind}: {error}")]
     Arguments {
@@ -106,6 +116,18 @@ fn others_text(others: usize) -> String {
         1 => " (nor one other of its imports)".to_owned(),
         others => format!(" (nor {others} other of its imports)"),
     }
+}
+
+/// The text on a line of its own, with a mark below the place that is meant.
+#[must_use]
+pub fn marked(text: &str, at: usize) -> String {
+    let before = text.get(..at).unwrap_or(text);
+    // On one line the mark is where it belongs; a line break in the text would tear it off.
+    let shown: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    format!("\n  {shown}\n  {}^", " ".repeat(before.chars().count()))
 }
 
 /// How many exports a message lists.
