@@ -17,14 +17,51 @@
 //! # }
 //! ```
 //!
+//! A component can be called function by function, with typed values:
+//!
+//! ```
+//! use holm_os::{Imports, System, SystemOptions};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let system = System::new(SystemOptions::default())?;
+//! # let text = r#"(component
+//! #     (import "example:host/log" (instance $log (export "write" (func (param "n" u32)))))
+//! #     (core func $write (canon lower (func $log "write")))
+//! #     (core module $m
+//! #         (import "log" "write" (func $write (param i32)))
+//! #         (func (export "add") (param i32 i32) (result i32)
+//! #             (call $write (local.get 0))
+//! #             (i32.add (local.get 0) (local.get 1))))
+//! #     (core instance $i (instantiate $m (with "log" (instance (export "write" (func $write))))))
+//! #     (func (export "add") (param "a" u32) (param "b" u32) (result u32)
+//! #         (canon lift (core func $i "add"))))"#;
+//! let program = system.program_from_bytes("math.wat", text.into())?;
+//! let mut imports = Imports::new();
+//! imports.function("example:host/log", "write", |caller, (number,): (u32,)| {
+//!     println!("{}: {number}", caller.process().pid());
+//!     Ok(())
+//! });
+//! let math = system.instantiator(&program, &imports)?;
+//! let mut instance = math.instantiate(system.command("math"))?;
+//! let add = instance.function::<(u32, u32), (u32,)>("add")?;
+//! let (sum,) = add.call(&mut instance, (2, 3))?;
+//! assert_eq!(sum, 5);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! A [`System`] is a kernel with the native host's clock, randomness and engine behind it.
 //! A [`Command`] says what a process holds: nothing but what is named there. Running it
-//! gives a [`Finished`]: how it ended, what it used, what was refused to it.
+//! gives a [`Finished`]: how it ended, what it used, what was refused to it. An
+//! [`Instantiator`] makes [`Instance`]s of a component, each a process with the grants of its
+//! own command; [`Imports`] are functions that the component gets from its embedder.
 
 mod command;
 mod disk;
 mod executor;
 mod image;
+mod imports;
+mod instance;
 mod run;
 mod serve;
 mod stdio;
@@ -34,6 +71,8 @@ mod watchdog;
 pub use holm_abi as abi;
 pub use holm_disk as disk_image;
 pub use holm_engine as engine;
+/// For the derives of typed values: `#[component(wasmtime_crate = holm_os::wasmtime)]`.
+pub use holm_engine::wasmtime;
 pub use holm_kernel as kernel;
 pub use holm_package as package;
 
@@ -43,6 +82,8 @@ pub use command::{Access, Command, CommandError};
 pub use disk::{DiskFileError, create_disk, open_disk};
 pub use holm_http as http;
 pub use image::ArchiveError;
+pub use imports::{Caller, ImportError, Imports};
+pub use instance::{CallError, Function, FunctionError, Instance, InstantiateError, Instantiator};
 pub use run::{Failure, Finished, RunError};
 pub use serve::{ServeError, ServeOptions};
 pub use stdio::{Captured, Stdio};
