@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 pub(crate) mod archive;
+pub(crate) mod http_server;
 pub(crate) mod pty;
 
 /// How long a run may take before it counts as hanging: far more than any takes.
