@@ -18,6 +18,7 @@ use holm_host_native::{Parker, Usage, reactor};
 use holm_http::PooledClient;
 use holm_kernel::port::Clock;
 use holm_kernel::{Process, SpawnError, Task};
+use holm_wasi_p2::views::Views;
 use holm_wasi_p2::{Bounds, State, Timer, command};
 
 use crate::command::Command;
@@ -65,6 +66,8 @@ pub struct Finished {
     pub note: Option<String>,
     /// The process: what it used, what was refused to it.
     pub process: Arc<Process>,
+    /// The processes of a composed component's dependencies: each is a program by its label.
+    pub dependencies: Vec<Arc<Process>>,
     /// Addresses of its listening sockets.
     pub listening: Vec<SocketAddr>,
     /// Time from start to end.
@@ -124,12 +127,13 @@ impl System {
             ));
         }
 
-        let (outcome, results, dump) = execute(
-            &loaded,
-            &process,
-            &plan,
-            (program.name(), self.http.clone()),
-        );
+        let ran = execute(&loaded, &process, &plan, (program, self.http.clone()));
+        let Ran {
+            outcome,
+            results,
+            dump,
+            dependencies,
+        } = ran;
         if let Some(watchdog) = watchdog {
             watchdog.returned();
         }
@@ -145,18 +149,29 @@ impl System {
                 (ExitStatus::Trapped, Some(Failure { report, core_dump }))
             }
         };
-        Ok(meter.finished(process, status, failure, results))
+        let mut finished = meter.finished(process, status, failure, results);
+        finished.dependencies = dependencies;
+        Ok(finished)
     }
 }
 
-/// Runs what was loaded, on the calling thread, until it has ended: how, what an invoked function
-/// returned, and the core dump when one is wanted and there was a trap.
+/// A program that was run.
+struct Ran {
+    outcome: Outcome,
+    /// What an invoked function returned.
+    results: Vec<String>,
+    /// The core dump, when one is wanted and there was a trap.
+    dump: Option<Vec<u8>>,
+    dependencies: Vec<Arc<Process>>,
+}
+
+/// Runs what was loaded, on the calling thread, until it has ended.
 fn execute(
     loaded: &Loaded,
     process: &Arc<Process>,
     plan: &Plan,
-    (name, http): (&str, Arc<PooledClient>),
-) -> (Outcome, Vec<String>, Option<Vec<u8>>) {
+    (program, http): (&Program, Arc<PooledClient>),
+) -> Ran {
     let parker = Arc::new(Parker::new());
     let task = Task::new(process.clone(), Waker::from(parker.clone()));
     let blocker = Arc::new(Sleeper {
@@ -177,8 +192,12 @@ fn execute(
                 bounds: StoreBounds::default(),
             };
             let ended = run_module(module, task, &options);
-            let dump = plan.dump(&ended.outcome, ended.store, name);
-            (ended.outcome, ended.results, dump)
+            Ran {
+                dump: plan.dump(&ended.outcome, ended.store, program.name()),
+                outcome: ended.outcome,
+                results: ended.results,
+                dependencies: Vec::new(),
+            }
         }
         Code::Component(component) => {
             let executor = (loaded.form == Form::AsyncComponent)
@@ -190,7 +209,20 @@ fn execute(
                 }
                 None => (task, Arc::new(ThreadWaits)),
             };
-            let state = State::new(task, blocker, timer, Bounds::default()).with_http(http);
+            let mut state = State::new(task, blocker, timer, Bounds::default()).with_http(http);
+            let bytes = || Ok(program.bytes()?);
+            let views = match Views::of(component, bytes, &mut state) {
+                Ok(views) => views,
+                Err(error) => {
+                    let refused = StartError::Component(Box::new(error));
+                    return Ran {
+                        outcome: Outcome::FailedToStart(refused),
+                        results: Vec::new(),
+                        dump: None,
+                        dependencies: Vec::new(),
+                    };
+                }
+            };
             let entry = match &plan.invoke {
                 Some(call) => command::Entry::Invoke {
                     call,
@@ -198,15 +230,20 @@ fn execute(
                 },
                 None => command::Entry::Command,
             };
-            let provide = command::nothing;
+            let provide = |linker: &mut _| views.link(linker);
             let ended = match executor {
                 Some(executor) => {
                     executor.block_on(command::run_suspended(component, state, entry, &provide))
                 }
                 None => command::run(component, state, entry, &provide),
             };
-            let dump = plan.dump(&ended.outcome, ended.store, name);
-            (ended.outcome, ended.results, dump)
+            let dependencies = ended.store.data().views().cloned().collect();
+            Ran {
+                dump: plan.dump(&ended.outcome, ended.store, program.name()),
+                outcome: ended.outcome,
+                results: ended.results,
+                dependencies,
+            }
         }
     }
 }
@@ -250,6 +287,7 @@ impl Meter {
             status,
             failure,
             results,
+            dependencies: Vec::new(),
             note: holm_explain::exit::note(status, process.limits()),
             process,
             listening: self.listening.clone(),

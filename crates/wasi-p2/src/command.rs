@@ -128,6 +128,9 @@ pub(crate) fn finish(
         Err(outcome) => outcome,
     };
     process.end(outcome.status());
+    for dependency in store.data().views() {
+        dependency.end(outcome.status());
+    }
     Finished {
         outcome,
         results,

@@ -8,6 +8,7 @@
 
 mod interfaces;
 
+use std::error::Error;
 use std::sync::Arc;
 
 use holm_compose::naming::OwnImport;
@@ -24,6 +25,9 @@ use crate::{State, ViewId};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ViewError {
+    /// The component's bytes cannot be read.
+    #[error(transparent)]
+    Bytes(Box<dyn Error + Send + Sync>),
     /// The section that says what is theirs cannot be read.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -46,24 +50,33 @@ pub enum ViewError {
 }
 
 /// The processes of a component's dependencies.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Views {
+    component: Component,
     by_label: Vec<(String, ViewId)>,
 }
 
 impl Views {
-    /// Makes a process for each dependency that asks for something under its own name.
+    /// Makes a process for each dependency that asks for something under its own name. The
+    /// component's `bytes` are read when there is one.
     ///
     /// # Errors
     ///
     /// [`ViewError`]: a component whose dependencies' grants are not understood does not run.
-    pub fn of(component: &Component, bytes: &[u8], state: &mut State) -> Result<Views, ViewError> {
-        let mut views = Views::default();
+    pub fn of<'a>(
+        component: &Component,
+        bytes: impl FnOnce() -> Result<&'a [u8], Box<dyn Error + Send + Sync>>,
+        state: &mut State,
+    ) -> Result<Views, ViewError> {
+        let mut views = Views {
+            component: component.clone(),
+            by_label: Vec::new(),
+        };
         let labels = labels(component);
         if labels.is_empty() {
             return Ok(views);
         }
-        let Some(record) = Record::of_component(bytes)? else {
+        let Some(record) = Record::of_component(bytes().map_err(ViewError::Bytes)?)? else {
             return Ok(views);
         };
         for label in labels {
@@ -86,13 +99,10 @@ impl Views {
     /// # Errors
     ///
     /// What the linker says of an import that is there already.
-    pub fn link(
-        &self,
-        linker: &mut Linker<State>,
-        component: &Component,
-    ) -> wasmtime::Result<Vec<String>> {
+    pub fn link(&self, linker: &mut Linker<State>) -> wasmtime::Result<Vec<String>> {
         let mut names = Vec::new();
-        for (name, _) in component.component_type().imports(component.engine()) {
+        let kind = self.component.component_type();
+        for (name, _) in kind.imports(self.component.engine()) {
             let Some(own) = OwnImport::parse(name) else {
                 continue;
             };
