@@ -127,9 +127,13 @@ pub mod p3 {
         },
         trappable_error_type: {
             "wasi:filesystem/types.error-code" => crate::Failure,
+            "wasi:sockets/types.error-code" => crate::SocketError,
+            "wasi:sockets/ip-name-lookup.error-code" => crate::SocketError,
         },
         with: {
             "wasi:filesystem/types.descriptor": crate::Descriptor,
+            "wasi:sockets/types.tcp-socket": crate::sockets::tcp::TcpSocket,
+            "wasi:sockets/types.udp-socket": crate::sockets::udp::UdpSocket,
             "wasi:cli/terminal-input.terminal-input": crate::p2::cli::Terminal,
             "wasi:cli/terminal-output.terminal-output": crate::p2::cli::Terminal,
         },

@@ -128,6 +128,8 @@ interfaces! {
 interfaces! {
     /// Every interface of 0.3. Whoever imports one is suspended when it waits.
     P3:
+    "wasi:sockets/types" => |linker, _| p3::wasi::sockets::types::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:sockets/ip-name-lookup" => |linker, _| p3::wasi::sockets::ip_name_lookup::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
     "wasi:clocks/types" => |linker, _| p3::wasi::clocks::types::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
     "wasi:clocks/monotonic-clock" => |linker, _| p3::wasi::clocks::monotonic_clock::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
     "wasi:clocks/system-clock" => |linker, _| p3::wasi::clocks::system_clock::add_to_linker::<_, HasSelf<State>>(linker, |s| s);

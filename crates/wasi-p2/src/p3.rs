@@ -7,4 +7,5 @@ mod ending;
 mod error;
 mod filesystem;
 mod random;
+mod sockets;
 mod worker;

@@ -2,9 +2,10 @@
 
 use std::io::IoSlice;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
-use holm_abi::Errno;
+use holm_abi::{Errno, ShutdownFlags};
+use holm_kernel::Task;
 use holm_kernel::vfs::Interest;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{
@@ -32,6 +33,8 @@ pub(crate) struct Bytes<E> {
     offset: Option<u64>,
     ending: Ending<E>,
     convert: Convert<E>,
+    /// Which direction of a connection ends with the stream.
+    shuts: Option<ShutdownFlags>,
 }
 
 /// The writing end of a stream that a descriptor is read into.
@@ -57,7 +60,14 @@ impl<E> Bytes<E> {
             offset,
             ending,
             convert,
+            shuts: None,
         }
+    }
+
+    /// Over one direction of a connection, which ends with the stream.
+    pub(crate) fn shutting(mut self, how: ShutdownFlags) -> Bytes<E> {
+        self.shuts = Some(how);
+        self
     }
 
     /// To read.
@@ -126,6 +136,18 @@ impl<E> Bytes<E> {
         }
         self.worker.abandon();
         Poll::Ready(Ok(StreamResult::Cancelled))
+    }
+}
+
+impl<E> Drop for Bytes<E> {
+    fn drop(&mut self) {
+        if let Some(how) = self.shuts {
+            // That the peer is gone is no news any more.
+            let fd = self.owned.fd();
+            let mut context = Context::from_waker(Waker::noop());
+            let shut = |task: &mut Task| task.sock_shutdown(fd, how);
+            let _ = self.worker.poll(&mut context, shut);
+        }
     }
 }
 

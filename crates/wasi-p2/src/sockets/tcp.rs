@@ -24,6 +24,15 @@ pub struct TcpSocket {
     pub(crate) stage: Stage,
     /// What of 0.2 was started and not finished, and the streams of the connection.
     pub(crate) started: crate::p2::sockets::Started,
+    /// Whether 0.3 has sent and received with it: once each.
+    pub(crate) used: Used,
+}
+
+/// Which directions of a connection have been given away.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Used {
+    pub(crate) send: bool,
+    pub(crate) receive: bool,
 }
 
 /// Where a TCP socket is on its way.
@@ -48,13 +57,14 @@ impl AsSocket for TcpSocket {
 }
 
 impl TcpSocket {
-    fn new(owned: Owned, family: AddressFamily, stage: Stage) -> TcpSocket {
+    pub(crate) fn new(owned: Owned, family: AddressFamily, stage: Stage) -> TcpSocket {
         TcpSocket {
             owned,
             family,
             backlog: BACKLOG,
             stage,
             started: crate::p2::sockets::Started::default(),
+            used: Used::default(),
         }
     }
 

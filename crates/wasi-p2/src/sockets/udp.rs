@@ -42,6 +42,11 @@ impl UdpSocket {
         self.bound
     }
 
+    /// It has an address: that of something sent.
+    pub(crate) fn set_bound(&mut self) {
+        self.bound = true;
+    }
+
     /// Whom it is connected to.
     pub(crate) fn peer(&self) -> Option<SocketAddr> {
         self.peer
