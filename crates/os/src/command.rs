@@ -477,11 +477,6 @@ impl Template {
     pub(crate) fn limits(&self) -> &Limits {
         &self.spec.limits
     }
-
-    /// Whether any of the network was granted.
-    pub(crate) fn reaches_network(&self) -> bool {
-        !self.spec.network.is_empty()
-    }
 }
 
 type OpenOutput = fn(Escapes) -> Arc<dyn Stream>;

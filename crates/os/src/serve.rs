@@ -106,11 +106,10 @@ impl System {
         ready(server.address());
         let _ticker = time.map(|_| Ticker::start(loaded.interrupter()));
         let requests = Arc::new(AtomicUsize::new(0));
-        let networked = template.reaches_network();
         server.run(&|_worker| {
             // Connections to others stay with the worker whose guests use them.
-            let client = networked.then(|| PooledClient::new(ClientOptions::default()));
-            let client = client.and_then(Result::ok).map(Arc::new);
+            let client = PooledClient::new(ClientOptions::default());
+            let client = client.ok().map(Arc::new);
             let make = self.make_state(template.clone(), client);
             Rc::new(ComponentService::new(
                 service.clone(),

@@ -139,3 +139,39 @@ pub mod p3 {
         },
     });
 }
+
+/// `wasi:http` of 0.3.
+pub mod p3_http {
+    #![expect(
+        missing_docs,
+        clippy::all,
+        reason = "made from WIT, whose text documents it"
+    )]
+    wasmtime::component::bindgen!({
+        path: "../../wit/0.3",
+        inline: "
+            package holm:http-host@0.1.0;
+            world imports {
+                import wasi:http/types@0.3.0;
+                import wasi:http/client@0.3.0;
+            }
+        ",
+        world: "holm:http-host/imports",
+        imports: {
+            "wasi:http/client.send": store | trappable,
+            "wasi:http/types.[drop]request": store | trappable,
+            "wasi:http/types.[drop]response": store | trappable,
+            "wasi:http/types.[static]request.consume-body": store | trappable,
+            "wasi:http/types.[static]request.new": store | trappable,
+            "wasi:http/types.[static]response.consume-body": store | trappable,
+            "wasi:http/types.[static]response.new": store | trappable,
+            default: trappable,
+        },
+        with: {
+            "wasi:http/types.fields": crate::http::Fields,
+            "wasi:http/types.request": crate::http::concurrent::Request,
+            "wasi:http/types.request-options": crate::http::concurrent::Options,
+            "wasi:http/types.response": crate::http::concurrent::Response,
+        },
+    });
+}

@@ -5,7 +5,9 @@
 //! bounded, and whoever is ahead waits.
 
 mod body;
+pub(crate) mod concurrent;
 mod fields;
+mod promise;
 mod service;
 mod target;
 

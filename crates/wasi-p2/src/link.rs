@@ -136,6 +136,8 @@ interfaces! {
     "wasi:random/random" => |linker, _| p3::wasi::random::random::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
     "wasi:random/insecure" => |linker, _| p3::wasi::random::insecure::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
     "wasi:random/insecure-seed" => |linker, _| p3::wasi::random::insecure_seed::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
+    "wasi:http/types" => |linker, _| crate::http::concurrent::link_types(linker);
+    "wasi:http/client" => |linker, _| crate::http::concurrent::link_client(linker);
     "wasi:filesystem/types" => |linker, _| p3::wasi::filesystem::types::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
     "wasi:filesystem/preopens" => |linker, _| p3::wasi::filesystem::preopens::add_to_linker::<_, HasSelf<State>>(linker, |s| s);
     "wasi:cli/environment" => |linker, _| p3::wasi::cli::environment::add_to_linker::<_, HasSelf<State>>(linker, |s| s);

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use holm_abi::Signal;
 use holm_engine::process::Outcome;
 use holm_kernel::Process;
 use holm_wasi_p2::State;
@@ -149,14 +150,14 @@ async fn answer(
 ) -> Response<Body> {
     let until = inner.time.map(|time| Instant::now() + time);
     let (sender, mut receiver) = oneshot::channel::<Answered>();
-    let ended_well = Rc::new(Cell::new(false));
+    let ended = Rc::new(Cell::new(Ended::Badly));
     let mut guest: Guest = {
-        let (inner, ended_well) = (inner.clone(), ended_well.clone());
+        let (inner, ended) = (inner.clone(), ended.clone());
         Box::pin(async move {
             let process = state.guest.task.process().clone();
             let reply = Box::new(move |answer| drop(sender.send(answer)));
             let served = inner.service.serve(state, request, reply, until).await;
-            ended_well.set(tell(&inner, &process, &served));
+            ended.set(tell(&inner, &process, &served));
             drop(slot);
         })
     };
@@ -184,7 +185,7 @@ async fn answer(
             Ok(first) => first,
             Err(_) => {
                 inner.timed_out();
-                return text_answer(StatusCode::GATEWAY_TIMEOUT, "the service took too long");
+                return late();
             }
         },
     };
@@ -195,10 +196,14 @@ async fn answer(
         }
         None if !gone => match receiver.try_recv() {
             Ok(answered) => inner.respond(answered),
-            Err(_) => inner.silent(ended_well.get()),
+            Err(_) => inner.silent(ended.get()),
         },
-        None => inner.silent(ended_well.get()),
+        None => inner.silent(ended.get()),
     }
+}
+
+fn late() -> Response<Body> {
+    text_answer(StatusCode::GATEWAY_TIMEOUT, "the service took too long")
 }
 
 /// What the guest does after it has answered: write the body, perhaps more.
@@ -213,14 +218,27 @@ async fn rest(inner: Rc<Inner>, guest: Guest, until: Option<Instant>) {
     }
 }
 
-/// Reports how a guest ended; whether that was well.
-fn tell(inner: &Inner, process: &Process, served: &Served) -> bool {
+/// How a guest ended, as far as its client is concerned.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Well,
+    Badly,
+    Late,
+}
+
+/// Reports how a guest ended.
+fn tell(inner: &Inner, process: &Process, served: &Served) -> Ended {
     inner.report.ended(process);
     match &served.outcome {
-        Outcome::Exited(0) => true,
+        Outcome::Exited(0) => Ended::Well,
+        // It computed, and was stopped when its time was over.
+        Outcome::Signaled(Signal::Alarm) if inner.time.is_some() => {
+            inner.timed_out();
+            Ended::Late
+        }
         outcome => {
             inner.report.problem(&Problem::Ended(outcome));
-            false
+            Ended::Badly
         }
     }
 }
@@ -236,9 +254,11 @@ impl Inner {
         }
     }
 
-    fn silent(&self, ended_well: bool) -> Response<Body> {
-        if ended_well {
-            self.report.problem(&Problem::Silent);
+    fn silent(&self, ended: Ended) -> Response<Body> {
+        match ended {
+            Ended::Late => return late(),
+            Ended::Well => self.report.problem(&Problem::Silent),
+            Ended::Badly => {}
         }
         text_answer(StatusCode::INTERNAL_SERVER_ERROR, FAILED)
     }

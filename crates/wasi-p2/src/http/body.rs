@@ -55,6 +55,7 @@ pub(crate) fn channel(direction: Direction, length: Option<u64>) -> (Writer, Gue
         end: None,
         reader: None,
         writer: None,
+        over: None,
         reader_gone: false,
         discards: false,
     })));
@@ -74,6 +75,8 @@ struct Channel {
     end: Option<End>,
     reader: Option<Waker>,
     writer: Option<Waker>,
+    /// Waits for the end of the transfer.
+    over: Option<Waker>,
     reader_gone: bool,
     /// What is written is counted and dropped: the answer has no body, as to `HEAD`.
     discards: bool,
@@ -155,6 +158,16 @@ impl Writer {
         Ok(())
     }
 
+    /// Waits until the writer has ended the body, or nobody takes it any more.
+    pub(crate) fn poll_over(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut channel = self.0.lock();
+        if channel.end.is_some() || (channel.reader_gone && !channel.discards) {
+            return Poll::Ready(());
+        }
+        channel.over = Some(context.waker().clone());
+        Poll::Pending
+    }
+
     /// Ends the body in the middle: whoever receives it learns that it is not whole.
     pub(crate) fn abort(&self, error: ErrorCode) {
         let mut channel = self.0.lock();
@@ -171,7 +184,16 @@ impl Channel {
     }
 
     fn wake_reader(&mut self) {
+        if self.end.is_some() {
+            self.wake_over();
+        }
         if let Some(waker) = self.reader.take() {
+            waker.wake();
+        }
+    }
+
+    fn wake_over(&mut self) {
+        if let Some(waker) = self.over.take() {
             waker.wake();
         }
     }
@@ -231,6 +253,7 @@ impl Drop for GuestBody {
         channel.queue.clear();
         channel.queued = 0;
         channel.wake_writer();
+        channel.wake_over();
     }
 }
 

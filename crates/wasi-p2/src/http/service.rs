@@ -11,8 +11,9 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, InstancePre, Linker, Resource};
 use wasmtime::{Store, UpdateDeadline};
 
-use super::{Body, ErrorCode};
+use super::{Body, ErrorCode, concurrent};
 use crate::State;
+use crate::bindings::p3_http;
 use crate::link::{LinkError, Waiting, link};
 use crate::p2::http::{IncomingRequest, ResponseOutparam};
 
@@ -34,7 +35,12 @@ impl fmt::Debug for HttpService {
 enum Handler {
     /// `handle` of `wasi:http/incoming-handler` of 0.2.
     Incoming(wasmtime::component::ComponentExportIndex),
+    /// `handle` of `wasi:http/handler` of 0.3.
+    Concurrent(wasmtime::component::ComponentExportIndex),
 }
+
+/// What a handler of 0.3 answers.
+type Handled = Result<Resource<concurrent::Response>, p3_http::wasi::http::types::ErrorCode>;
 
 /// Why a component is no service.
 #[derive(Debug, thiserror::Error)]
@@ -147,6 +153,25 @@ impl HttpService {
                     .await
                     .map_err(failed)
             }
+            Handler::Concurrent(index) => {
+                let to_head = request.method() == Method::HEAD;
+                let request = concurrent::Request::incoming(request);
+                let pushed = store.data_mut().table.push(request);
+                let request = pushed.map_err(|error| failed(error.into()))?;
+                let handle = instance
+                    .get_typed_func::<(Resource<concurrent::Request>,), (Handled,)>(
+                        &mut *store,
+                        index,
+                    )
+                    .map_err(failed)?;
+                let ended = store
+                    .run_concurrent(async |accessor| {
+                        let (answer,) = handle.call_concurrent(accessor, (request,)).await?;
+                        concurrent::reply(accessor, answer, to_head, reply).await
+                    })
+                    .await;
+                ended.and_then(|ended| ended).map_err(failed)
+            }
         }
     }
 }
@@ -191,6 +216,11 @@ fn find_handler(component: &Component) -> Result<Handler, ServiceError> {
             && let Some(index) = function(name)
         {
             return Ok(Handler::Incoming(index));
+        }
+        if name.starts_with("wasi:http/handler@0.3.")
+            && let Some(index) = function(name)
+        {
+            return Ok(Handler::Concurrent(index));
         }
     }
     Err(ServiceError::NoHandler { is_command })
