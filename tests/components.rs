@@ -150,7 +150,11 @@ fn is_tested(name: &str) -> bool {
 }
 
 /// Guests that other tests and the benchmarks run.
-const ELSEWHERE: [&str; 2] = ["component-rust/p3_hello", "component-rust/tcp_echo"];
+const ELSEWHERE: [&str; 3] = [
+    "component-rust/p3_hello",
+    "component-rust/tcp_echo",
+    "component-rust/net_probe",
+];
 
 #[test]
 fn every_component_has_a_test() {

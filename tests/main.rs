@@ -19,6 +19,7 @@ mod inspect;
 mod invoke;
 mod learn;
 mod limits;
+mod network;
 mod polyglot;
 mod signals;
 mod streams;

@@ -7,6 +7,7 @@ mod core_dump;
 
 use holm_diagnose::source::SourceMap;
 use holm_diagnose::trap::{RawFrame, explain_frame};
+use wasmtime::component::ResourceTableError;
 use wasmtime::{Trap, WasmBacktrace};
 
 pub use core_dump::{CoreDumpError, core_dump};
@@ -103,6 +104,11 @@ fn describe(
         let kind = TrapKind::UncaughtException;
         let (summary, hint) = kind.words();
         return (kind, summary.to_owned(), hint);
+    }
+    if let Some(ResourceTableError::Full) = error.downcast_ref::<ResourceTableError>() {
+        let summary = "the component holds more resources at once than one may: streams, \
+                       sockets, pollables, requests (the bound `resources`)";
+        return (TrapKind::Host, summary.to_owned(), None);
     }
     let Some(trap) = error.downcast_ref::<Trap>() else {
         return (TrapKind::Host, error.root_cause().to_string(), None);

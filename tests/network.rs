@@ -1,0 +1,98 @@
+//! The network as programs meet it: what is refused, how that is told, and what bounds there are.
+
+use std::net::TcpListener;
+
+use crate::support::{Done, run};
+
+fn probe(options: &[&str], attempts: &[&str]) -> Done {
+    run(options)
+        .guest("component-rust/net_probe")
+        .args(attempts)
+        .go()
+}
+
+#[test]
+fn without_rules_nothing_is_reached() {
+    let attempts = [
+        "tcp:127.0.0.1:18181",
+        "tcp:10.1.2.3:5432",
+        "udp:127.0.0.1:53",
+        "udp-to:9.9.9.9:53",
+        "name:example.com",
+    ];
+    let done = probe(&[], &attempts).code(0);
+    for attempt in attempts {
+        let refused = format!("{attempt}: refused (PermissionDenied)\n");
+        assert!(done.stdout.contains(&refused), "{attempt}\n{done}");
+    }
+    // Each with the rule that allows it and nothing else, and a warning where that is no
+    // public place.
+    for told in [
+        "connect to 127.0.0.1:18181. To allow it: --net tcp:connect:127.0.0.1:18181. Think first: it is a loopback address",
+        "connect to 10.1.2.3:5432. To allow it: --net tcp:connect:10.1.2.3:5432. Think first: it is an address of a private network",
+        "look up the name example.com. To allow it: --net resolve:example.com",
+    ] {
+        assert!(done.stderr.contains(told), "{told}\n{done}");
+    }
+}
+
+#[test]
+fn the_rule_that_is_told_is_enough() {
+    let server = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = server.local_addr().expect("an address");
+    let attempt = format!("tcp:{address}");
+    let rule = format!("tcp:connect:{address}");
+    let done = probe(&[], &[&attempt]);
+    assert!(done.stderr.contains(&rule), "{done}");
+    probe(&["--net", &rule], &[&attempt])
+        .code(0)
+        .shows(": connected\n");
+}
+
+/// A rule for every public address leads to no address of this machine, of a private network or
+/// of a metadata service, however it is written.
+#[test]
+fn special_addresses_have_no_disguise() {
+    let attempts = [
+        "tcp:127.0.0.1:80",
+        "tcp:2130706433:80",
+        "tcp:0x7f.1:80",
+        "tcp:0177.0.0.1:80",
+        "tcp:127.0.0.1.:80",
+        "tcp:[::1]:80",
+        "tcp:[::ffff:127.0.0.1]:80",
+        "tcp:[::127.0.0.1]:80",
+        "tcp:[64:ff9b::7f00:1]:80",
+        "tcp:[2002:7f00:1::]:80",
+        "tcp:169.254.169.254:80",
+        "tcp:[::ffff:a9fe:a9fe]:80",
+        "tcp:10.0.0.1:80",
+        "udp:127.0.0.1:53",
+        "udp-to:127.0.0.1:53",
+    ];
+    let done = probe(&["--net", "*:*", "--net", "udp:*:*"], &attempts).code(0);
+    for attempt in attempts {
+        let refused = format!("{attempt}: refused (");
+        assert!(done.stdout.contains(&refused), "{attempt}\n{done}");
+    }
+    assert!(
+        done.stderr
+            .contains("the metadata service of a cloud provider"),
+        "{done}"
+    );
+}
+
+#[test]
+fn sockets_are_descriptors_and_bounded() {
+    probe(&["--net", "loopback", "--max-fds", "20"], &["sockets"])
+        .code(0)
+        .shows("sockets: 16 and then ")
+        .says("more than 20 open descriptors");
+}
+
+#[test]
+fn pollables_without_end_are_a_trap_that_names_the_bound() {
+    probe(&[], &["pollables"])
+        .code(134)
+        .says("more resources at once than one may");
+}
