@@ -53,12 +53,13 @@ pub(crate) fn run(options: Options, host: &NativeHost) -> Result<u8, CommandErro
         said: Mutex::default(),
     };
     let log = Arc::new(log);
+    let report: Arc<dyn Report> = log.clone();
     let system = Arc::new(ready.system);
     let served = system.serve(
         &log.program,
         command,
         serve,
-        log.clone(),
+        &report,
         |address| show!("http://{address}/"),
         |code| std::process::exit(i32::from(code)),
     );
@@ -146,7 +147,8 @@ impl Report for Log {
                 self.say(&key, || {
                     let report = explain_trap(error, &self.program);
                     let text = trap::render(&run::explained(report));
-                    format!("a request failed: {}", shown_lines(&text))
+                    let text = text.strip_prefix("holm: ").unwrap_or(&text);
+                    format!("a request failed: {}", shown_lines(text.trim_end()))
                 });
             }
             Problem::Ended(Outcome::FailedToStart(error)) => {

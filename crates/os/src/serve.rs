@@ -80,7 +80,7 @@ impl System {
         program: &Program,
         command: Command,
         options: ServeOptions,
-        report: Arc<dyn Report>,
+        report: &Arc<dyn Report>,
         ready: impl FnOnce(SocketAddr),
         exit: fn(u8) -> !,
     ) -> Result<(), ServeError> {

@@ -2,11 +2,7 @@
 
 /// WASI 0.2. Its functions answer at once, but for those in [`waiting`] and [`suspending`].
 pub mod p2 {
-    #![expect(
-        missing_docs,
-        clippy::all,
-        reason = "made from WIT, whose text documents it"
-    )]
+    #![expect(missing_docs, reason = "made from WIT, whose text documents it")]
     wasmtime::component::bindgen!({
         path: "../../wit/0.2",
         world: "holm:host/imports",
@@ -48,11 +44,7 @@ pub mod p2 {
 
 /// `wasi:io` of 0.2 for a guest whose thread waits.
 pub mod waiting {
-    #![expect(
-        missing_docs,
-        clippy::all,
-        reason = "made from WIT, whose text documents it"
-    )]
+    #![expect(missing_docs, reason = "made from WIT, whose text documents it")]
     wasmtime::component::bindgen!({
         path: "../../wit/0.2",
         world: "holm:host/waiting",
@@ -71,11 +63,7 @@ pub mod waiting {
 
 /// The same for a guest that is suspended, so that its thread can run another.
 pub mod suspending {
-    #![expect(
-        missing_docs,
-        clippy::all,
-        reason = "made from WIT, whose text documents it"
-    )]
+    #![expect(missing_docs, reason = "made from WIT, whose text documents it")]
     wasmtime::component::bindgen!({
         path: "../../wit/0.2",
         world: "holm:host/waiting",
@@ -104,11 +92,7 @@ pub mod suspending {
 
 /// WASI 0.3. Its streams and futures need the store; its asynchronous functions do too.
 pub mod p3 {
-    #![expect(
-        missing_docs,
-        clippy::all,
-        reason = "made from WIT, whose text documents it"
-    )]
+    #![expect(missing_docs, reason = "made from WIT, whose text documents it")]
     wasmtime::component::bindgen!({
         path: "../../wit/0.3",
         world: "holm:host/imports",
@@ -142,11 +126,7 @@ pub mod p3 {
 
 /// `wasi:http` of 0.3.
 pub mod p3_http {
-    #![expect(
-        missing_docs,
-        clippy::all,
-        reason = "made from WIT, whose text documents it"
-    )]
+    #![expect(missing_docs, reason = "made from WIT, whose text documents it")]
     wasmtime::component::bindgen!({
         path: "../../wit/0.3",
         inline: "

@@ -70,7 +70,7 @@ impl Worker {
             };
             let Some(place) = Place::take(&self.connections, self.options.bounds.connections)
             else {
-                refuse(stream, self.options.bounds.connections);
+                refuse(&stream, self.options.bounds.connections);
                 continue;
             };
             let connection = Connection {
@@ -110,7 +110,7 @@ impl Drop for Place {
 }
 
 /// Says why a connection is closed at once, as far as that goes without waiting.
-fn refuse(stream: TcpStream, max: usize) {
+fn refuse(stream: &TcpStream, max: usize) {
     let text = format!("at most {max} connections are served at a time\n");
     let answer = format!(
         "HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\n\

@@ -339,7 +339,7 @@ impl IncomingBody {
         max: usize,
         context: &mut Context<'_>,
     ) -> Poll<Result<Option<Bytes>, ErrorCode>> {
-        if let Poll::Pending = self.poll_piece(context) {
+        if self.poll_piece(context).is_pending() {
             return Poll::Pending;
         }
         if !self.piece.is_empty() {
@@ -383,7 +383,7 @@ impl IncomingBody {
     pub(crate) fn poll_ended(&mut self, context: &mut Context<'_>) -> Poll<()> {
         loop {
             self.piece.clear();
-            if let Poll::Pending = self.poll_piece(context) {
+            if self.poll_piece(context).is_pending() {
                 return Poll::Pending;
             }
             if self.piece.is_empty() {

@@ -58,7 +58,13 @@ pub enum ServiceError {
     },
     /// It cannot be linked.
     #[error(transparent)]
-    Link(#[from] LinkError),
+    Link(Box<LinkError>),
+}
+
+impl From<LinkError> for ServiceError {
+    fn from(error: LinkError) -> ServiceError {
+        ServiceError::Link(Box::new(error))
+    }
 }
 
 /// Where a guest's answer goes, as soon as there is one; the guest may go on after that.
