@@ -14,6 +14,7 @@ use holm_engine::wasmtime::{self, Store};
 use holm_engine::{Code, Form, LoadError, Program, TierChoice, explain_trap};
 use holm_kernel::{Process, SpawnError};
 use holm_wasi_p2::embed::{Exported, Linked};
+use holm_wasi_p2::views::Views;
 use holm_wasi_p2::{InvokeError, State};
 
 use crate::command::Command;
@@ -118,6 +119,7 @@ pub struct Instantiator<'a> {
     system: &'a System,
     program: Program,
     linked: Linked,
+    views: Views,
 }
 
 /// A component that lives: a process with grants and limits, whose functions can be called.
@@ -186,9 +188,17 @@ impl System {
             }
             Code::Component(component) => component,
         };
+        let refused = |error| StartError::Component(Box::new(error));
+        let views = Views::of(component, || Ok(program.bytes()?)).map_err(refused)?;
+        let linked = Linked::new(component, &|linker| {
+            let mut names = imports.provide(linker)?;
+            names.extend(views.link(linker)?);
+            Ok(names)
+        })?;
         Ok(Instantiator {
             system: self,
-            linked: Linked::new(component, &|linker| imports.provide(linker))?,
+            linked,
+            views,
             program: program.clone(),
         })
     }
@@ -227,11 +237,11 @@ impl Instantiator<'_> {
         if let Some(observer) = process.observer() {
             observer.started(&process);
         }
+        let mut state = component_state(&process, system.http.clone());
+        let entered = self.views.enter(&mut state);
+        entered.map_err(|error| StartError::Component(Box::new(error)))?;
         let watchdog = Watchdog::start(&process, None).map_err(InstantiateError::Watchdog)?;
-        match self
-            .linked
-            .instantiate(component_state(&process, system.http.clone()))
-        {
+        match self.linked.instantiate(state) {
             Ok((store, instance)) => Ok(Instance {
                 id: next_id(),
                 store,

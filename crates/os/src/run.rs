@@ -211,7 +211,8 @@ fn execute(
             };
             let mut state = State::new(task, blocker, timer, Bounds::default()).with_http(http);
             let bytes = || Ok(program.bytes()?);
-            let views = match Views::of(component, bytes, &mut state) {
+            let views = Views::of(component, bytes);
+            let views = match views.and_then(|views| views.enter(&mut state).map(|()| views)) {
                 Ok(views) => views,
                 Err(error) => {
                     let refused = StartError::Component(Box::new(error));

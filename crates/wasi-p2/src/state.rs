@@ -32,6 +32,11 @@ pub struct ViewId(u16);
 impl ViewId {
     /// The program itself.
     pub const PROGRAM: ViewId = ViewId(0);
+
+    /// The dependency that was added as number `at`, from 0.
+    pub(crate) fn dependency(at: usize) -> ViewId {
+        ViewId(u16::try_from(at + 1).unwrap_or(u16::MAX))
+    }
 }
 
 /// Bounds of what a component holds beside descriptors and memory.

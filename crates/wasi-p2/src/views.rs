@@ -49,15 +49,18 @@ pub enum ViewError {
     },
 }
 
-/// The processes of a component's dependencies.
-#[derive(Debug)]
+/// What the dependencies of a component may do: read once, for any number of instances.
+#[derive(Debug, Clone)]
 pub struct Views {
     component: Component,
-    by_label: Vec<(String, ViewId)>,
+    /// None for a component without such dependencies.
+    record: Option<Arc<Record>>,
+    /// In the order of their views.
+    labels: Vec<String>,
 }
 
 impl Views {
-    /// Makes a process for each dependency that asks for something under its own name. The
+    /// Reads what the dependencies may do that ask for something under their own names. The
     /// component's `bytes` are read when there is one.
     ///
     /// # Errors
@@ -66,35 +69,46 @@ impl Views {
     pub fn of<'a>(
         component: &Component,
         bytes: impl FnOnce() -> Result<&'a [u8], Box<dyn Error + Send + Sync>>,
-        state: &mut State,
     ) -> Result<Views, ViewError> {
-        let mut views = Views {
+        let mut labels = labels(component);
+        let record = match labels.is_empty() {
+            true => None,
+            false => Record::of_component(bytes().map_err(ViewError::Bytes)?)?,
+        };
+        // An import of nobody's is an import that nobody provides.
+        labels.retain(|label| {
+            record
+                .as_ref()
+                .is_some_and(|known| known.part(label).is_some())
+        });
+        Ok(Views {
             component: component.clone(),
-            by_label: Vec::new(),
+            record: record.map(Arc::new),
+            labels,
+        })
+    }
+
+    /// Makes a process for each of them, below that of `state`, which has entered none before.
+    ///
+    /// # Errors
+    ///
+    /// [`ViewError`] when a grant is damaged, or there is no room for the process.
+    pub fn enter(&self, state: &mut State) -> Result<(), ViewError> {
+        let Some(record) = &self.record else {
+            return Ok(());
         };
-        let labels = labels(component);
-        if labels.is_empty() {
-            return Ok(views);
-        }
-        let Some(record) = Record::of_component(bytes().map_err(ViewError::Bytes)?)? else {
-            return Ok(views);
-        };
-        for label in labels {
-            // An import of nobody's is an import that nobody provides.
-            let Some(part) = record.part(&label) else {
-                continue;
-            };
-            let process = spawn(&record, part, state.process(ViewId::PROGRAM))?;
+        let parts = self.labels.iter().filter_map(|label| record.part(label));
+        for part in parts {
+            let process = spawn(record, part, state.process(ViewId::PROGRAM))?;
             if let Some(observer) = process.observer() {
                 observer.started(&process);
             }
-            let view = state.add_view(&process);
-            views.by_label.push((label, view));
+            state.add_view(&process);
         }
-        Ok(views)
+        Ok(())
     }
 
-    /// Gives a linker what dependencies import under their own names; answers these names.
+    /// Gives a linker what they import under their own names; answers these names.
     ///
     /// # Errors
     ///
@@ -106,16 +120,16 @@ impl Views {
             let Some(own) = OwnImport::parse(name) else {
                 continue;
             };
-            let Some((_, view)) = self.by_label.iter().find(|(label, _)| *label == own.label)
-            else {
+            let Some(at) = self.labels.iter().position(|label| *label == own.label) else {
                 continue;
             };
+            let view = ViewId::dependency(at);
             let interface = own
                 .interface
                 .rsplit_once('@')
                 .and_then(|(known, version)| version.starts_with("0.2.").then_some(known));
             if let Some(add) = interface.and_then(interfaces::find) {
-                add(&mut linker.instance(name)?, *view)?;
+                add(&mut linker.instance(name)?, view)?;
                 names.push(name.to_owned());
             }
         }
