@@ -189,7 +189,10 @@ impl Run {
                 let told = refusals::explain(&dependency.denials(), failed, &is_directory);
                 let told = told.into_iter();
                 ended.refusals.extend(told.map(|sentence| {
-                    format!("dependency `{}`: {sentence}", shown(dependency.program()))
+                    format!(
+                        "dependency `{}`: {sentence} (its grants in holm.toml must allow it too)",
+                        shown(dependency.program())
+                    )
                 }));
             }
         }
