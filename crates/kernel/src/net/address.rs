@@ -113,6 +113,32 @@ impl AddressRange {
         self.contains(meant)
             && special_range(meant).is_none_or(|(special, _)| special.prefix <= self.prefix)
     }
+
+    /// Whether it names every address that `other` names: `10.0.0.0/8` does for `10.1.2.3`,
+    /// `0.0.0.0/0` does not.
+    #[must_use]
+    pub fn names_all_of(&self, other: &AddressRange) -> bool {
+        self.covers(other)
+            && other
+                .special_around()
+                .is_none_or(|special| special.prefix <= self.prefix)
+    }
+
+    /// Whether every address that it names is a public one.
+    #[must_use]
+    pub fn names_public_alone(&self) -> bool {
+        // A special range within it is not named by it.
+        self.special_around().is_none()
+    }
+
+    /// The narrowest special range in which all of it lies.
+    fn special_around(&self) -> Option<AddressRange> {
+        SPECIAL
+            .iter()
+            .map(|(special, _)| *special)
+            .filter(|special| special.covers(self))
+            .max_by_key(|special| special.prefix)
+    }
 }
 
 impl fmt::Display for AddressRange {

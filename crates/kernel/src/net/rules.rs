@@ -68,6 +68,15 @@ impl PortRanges {
             .any(|(first, last)| (*first..=*last).contains(&port))
     }
 
+    /// Whether every port of `other` is one of them.
+    #[must_use]
+    pub fn covers(&self, other: &PortRanges) -> bool {
+        other
+            .0
+            .iter()
+            .all(|(first, last)| self.0.iter().any(|(from, to)| from <= first && last <= to))
+    }
+
     /// The ranges, first and last port of each.
     #[must_use]
     pub fn ranges(&self) -> &[(u16, u16)] {
@@ -115,6 +124,18 @@ impl NamePattern {
                 .is_some_and(|rest| !rest.is_empty()),
         }
     }
+
+    /// Whether every name of `other` is one of them.
+    #[must_use]
+    pub fn covers(&self, other: &NamePattern) -> bool {
+        match (self, other) {
+            (_, NamePattern::Exactly(name)) => self.matches(name),
+            (NamePattern::Below(own), NamePattern::Below(above)) => {
+                own == above || self.matches(above)
+            }
+            (NamePattern::Exactly(_), NamePattern::Below(_)) => false,
+        }
+    }
 }
 
 impl fmt::Display for NamePattern {
@@ -143,6 +164,21 @@ impl fmt::Display for HostPattern {
             HostPattern::Public => f.write_str("*"),
             HostPattern::Name(name) => name.fmt(f),
             HostPattern::Range(range) => range.fmt(f),
+        }
+    }
+}
+
+impl HostPattern {
+    /// Whether whoever may reach these may reach all of `other`. Which addresses a name has is
+    /// not known before it is looked up, so that no range covers a name, nor a name a range.
+    #[must_use]
+    pub fn covers(&self, other: &HostPattern) -> bool {
+        match (self, other) {
+            (HostPattern::Public, HostPattern::Public | HostPattern::Name(_)) => true,
+            (HostPattern::Public, HostPattern::Range(range)) => range.names_public_alone(),
+            (HostPattern::Name(own), HostPattern::Name(name)) => own.covers(name),
+            (HostPattern::Range(own), HostPattern::Range(range)) => own.names_all_of(range),
+            _ => false,
         }
     }
 }
@@ -196,6 +232,48 @@ impl fmt::Display for NetRule {
     }
 }
 
+impl NetRule {
+    /// Whether it allows everything that `other` allows: `connect:*:443` does for
+    /// `connect:api.example.com:443`, and never for an address of a private network.
+    #[must_use]
+    pub fn covers(&self, other: &NetRule) -> bool {
+        match (self, other) {
+            (NetRule::All, _) | (NetRule::Loopback, NetRule::Loopback) => true,
+            (
+                NetRule::Connect {
+                    protocol,
+                    host,
+                    ports,
+                },
+                NetRule::Connect {
+                    protocol: over,
+                    host: whom,
+                    ports: where_to,
+                },
+            ) => protocol == over && ports.covers(where_to) && host.covers(whom),
+            (
+                NetRule::Listen {
+                    protocol,
+                    address,
+                    ports,
+                },
+                NetRule::Listen {
+                    protocol: over,
+                    address: at,
+                    ports: on,
+                },
+            ) => protocol == over && ports.covers(on) && address.names_all_of(at),
+            (NetRule::Connect { host, .. }, NetRule::Resolve(name)) => match host {
+                HostPattern::Public => true,
+                HostPattern::Name(own) => own.covers(name),
+                HostPattern::Range(_) => false,
+            },
+            (NetRule::Resolve(own), NetRule::Resolve(name)) => own.covers(name),
+            _ => false,
+        }
+    }
+}
+
 /// Rules of which each allows something; none of them is nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct NetRules(Vec<NetRule>);
@@ -230,6 +308,12 @@ impl NetRules {
     #[must_use]
     pub fn rules(&self) -> &[NetRule] {
         &self.0
+    }
+
+    /// Whether one of them allows everything that `rule` allows.
+    #[must_use]
+    pub fn cover(&self, rule: &NetRule) -> bool {
+        self.0.iter().any(|own| own.covers(rule))
     }
 
     /// Whether nothing is allowed.

@@ -503,6 +503,217 @@ fn any_rule() -> impl Strategy<Value = NetRule> {
     prop_oneof![1 => Just(NetRule::All), 1 => Just(NetRule::Loopback), 8 => connect]
 }
 
+/// Hosts of which many hold others, and which lie in and around special ranges.
+fn related_host() -> impl Strategy<Value = HostPattern> {
+    let names = [
+        "example.com",
+        "api.example.com",
+        "v1.api.example.com",
+        "com",
+    ];
+    let ranges = [
+        ("0.0.0.0", 0),
+        ("8.0.0.0", 5),
+        ("9.0.0.0", 8),
+        ("9.9.9.9", 32),
+        ("10.0.0.0", 8),
+        ("10.1.0.0", 16),
+        ("10.1.2.3", 32),
+        ("168.63.0.0", 16),
+        ("169.254.0.0", 16),
+        ("169.254.169.254", 32),
+        ("192.0.0.0", 23),
+        ("::", 0),
+        ("::1", 128),
+        ("2001::", 16),
+        ("2001:db8::", 32),
+        ("2606:4700::", 32),
+        ("2606:4700::1", 128),
+        ("fd00::", 8),
+        ("fd00:ec2::254", 128),
+    ];
+    prop_oneof![
+        1 => Just(HostPattern::Public),
+        2 => prop::sample::select(names.to_vec()).prop_map(named),
+        2 => prop::sample::select(names.to_vec())
+            .prop_map(|name| HostPattern::Name(NamePattern::Below(name.to_owned()))),
+        4 => prop::sample::select(ranges.to_vec())
+            .prop_map(|(address, prefix)| range(address, prefix)),
+    ]
+}
+
+fn related_rule() -> impl Strategy<Value = NetRule> {
+    let protocol = prop::sample::select(vec![Protocol::Tcp, Protocol::Udp]);
+    let ports = prop::sample::select(vec![
+        vec![(0, u16::MAX)],
+        vec![(443, 443)],
+        vec![(80, 80), (443, 443)],
+        vec![(80, 443)],
+    ]);
+    (protocol, related_host(), ports, 0..8_u8).prop_map(|(protocol, host, ports, kind)| {
+        let ports = PortRanges::new(ports).expect("in order");
+        match (kind, host) {
+            (0, _) => NetRule::All,
+            (1, _) => NetRule::Loopback,
+            (2, HostPattern::Name(name)) => NetRule::Resolve(name),
+            (3, HostPattern::Range(address)) => NetRule::Listen {
+                protocol,
+                address,
+                ports,
+            },
+            (_, host) => NetRule::Connect {
+                protocol,
+                host,
+                ports,
+            },
+        }
+    })
+}
+
+/// Addresses at the edges of the ranges above, and any.
+fn related_address() -> impl Strategy<Value = IpAddr> {
+    let known = [
+        "8.8.8.8",
+        "9.9.9.9",
+        "10.1.2.3",
+        "10.2.0.1",
+        "127.0.0.1",
+        "168.63.129.16",
+        "169.254.1.1",
+        "169.254.169.254",
+        "192.0.0.192",
+        "192.0.1.1",
+        "::1",
+        "2001:db8::1",
+        "2606:4700::1",
+        "fd00:ec2::254",
+        "fd12::1",
+        "64:ff9b::10.1.2.3",
+        "::ffff:9.9.9.9",
+    ];
+    prop_oneof![
+        3 => prop::sample::select(known.map(ip).to_vec()),
+        1 => any_address(),
+    ]
+}
+
+#[test]
+fn a_wider_rule_covers_a_narrower_one_and_never_the_other_way_round() {
+    let any = |protocol, host| NetRule::Connect {
+        protocol,
+        host,
+        ports: PortRanges::all(),
+    };
+    let below = |name: &str| HostPattern::Name(NamePattern::Below(name.to_owned()));
+    let tcp = Protocol::Tcp;
+    for (wide, narrow) in [
+        (
+            connect(HostPattern::Public, 443),
+            connect(named("api.example.com"), 443),
+        ),
+        (
+            connect(HostPattern::Public, 443),
+            connect(range("9.9.9.9", 32), 443),
+        ),
+        (
+            any(tcp, range("10.0.0.0", 8)),
+            connect(range("10.1.2.3", 32), 5432),
+        ),
+        (
+            any(tcp, below("example.com")),
+            connect(below("api.example.com"), 80),
+        ),
+        (
+            connect(below("example.com"), 443),
+            NetRule::Resolve(NamePattern::Exactly("api.example.com".to_owned())),
+        ),
+        (NetRule::All, NetRule::Loopback),
+        (NetRule::All, connect(range("169.254.169.254", 32), 80)),
+    ] {
+        assert!(wide.covers(&narrow), "{wide} covers {narrow}");
+        assert!(!narrow.covers(&wide), "{narrow} covers {wide}");
+    }
+    for (one, other) in [
+        (
+            connect(HostPattern::Public, 80),
+            connect(range("10.1.2.3", 32), 80),
+        ),
+        (
+            connect(range("0.0.0.0", 0), 80),
+            connect(range("10.0.0.0", 8), 80),
+        ),
+        (
+            connect(range("169.254.0.0", 16), 80),
+            connect(range("169.254.169.254", 32), 80),
+        ),
+        (
+            connect(range("0.0.0.0", 0), 80),
+            connect(named("example.com"), 80),
+        ),
+        (
+            connect(below("example.com"), 80),
+            connect(named("example.com"), 80),
+        ),
+        (
+            connect(HostPattern::Public, 80),
+            connect(HostPattern::Public, 443),
+        ),
+        (
+            any(Protocol::Udp, HostPattern::Public),
+            connect(HostPattern::Public, 443),
+        ),
+    ] {
+        assert!(!one.covers(&other), "{one} covers {other}");
+        assert!(!other.covers(&one), "{other} covers {one}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8000))]
+
+    #[test]
+    fn what_a_rule_covers_it_allows(
+        wide in related_rule(),
+        narrow in related_rule(),
+        addresses in prop::collection::vec(related_address(), 1..24),
+        answered in related_host(),
+    ) {
+        if !wide.covers(&narrow) {
+            return Ok(());
+        }
+        let of = |rule: &NetRule| NetRules::from_iter([rule.clone()]);
+        let (wide, narrow) = (of(&wide), of(&narrow));
+        let names = ["com", "example.com", "api.example.com", "v1.api.example.com", "other.org"];
+        for name in names {
+            prop_assert!(wide.allow_lookup(name) || !narrow.allow_lookup(name), "{name}");
+        }
+        // Each address was the answer for every name of one pattern.
+        let answers = |pattern: &NamePattern| names.iter().any(|name| {
+            pattern.matches(name)
+                && matches!(&answered, HostPattern::Name(asked) if asked.matches(name))
+        });
+        for ip in addresses {
+            for port in [0, 22, 80, 100, 443, u16::MAX] {
+                let at = SocketAddr::new(ip, port);
+                for protocol in [Protocol::Tcp, Protocol::Udp] {
+                    prop_assert!(
+                        wide.allow_connect(protocol, at, &answers)
+                            || !narrow.allow_connect(protocol, at, &answers),
+                        "{protocol} to {at}"
+                    );
+                    prop_assert!(
+                        wide.allow_listen(protocol, at) || !narrow.allow_listen(protocol, at),
+                        "{protocol} on {at}"
+                    );
+                    prop_assert!(wide.allow_client(protocol) || !narrow.allow_client(protocol));
+                }
+            }
+        }
+        prop_assert!(wide.allow_loopback() || !narrow.allow_loopback());
+        prop_assert!(wide.reach_the_host() || !narrow.reach_the_host());
+    }
+}
+
 proptest! {
     #[test]
     fn only_a_rule_about_special_addresses_leads_to_one(address in any_address(), port: u16) {

@@ -18,7 +18,7 @@
 
 use core::fmt;
 
-use holm_kernel::net::NetRule;
+use holm_kernel::net::{NetRule, NetRules};
 use thiserror::Error;
 
 use super::{Access, ClockPrecision, Grant, Limits, ListenAddress, Need};
@@ -94,9 +94,11 @@ impl Grants {
         }
     }
 
-    /// Refuses something unless these grants already say something about it.
+    /// Refuses something unless these grants already say something about it, or about a part of
+    /// it: what is typed for this run is not taken back by what was answered once.
     pub fn deny_unless_answered(&mut self, grant: Grant) {
-        if !self.answers(&grant) {
+        let in_part = self.allow.iter().any(|given| same_thing(&grant, given));
+        if !self.answers(&grant) && !in_part {
             self.deny.push(grant);
         }
     }
@@ -144,7 +146,8 @@ impl Grants {
     }
 }
 
-/// Whether two grants are about the same thing: the same place, variable, address or limit.
+/// Whether two grants are about the same thing: the same place, variable, address or limit; of
+/// the network also when the first holds the second.
 fn same_thing(one: &Grant, other: &Grant) -> bool {
     if let (Some(one), Some(other)) = (one.guest(), other.guest()) {
         return one.place() == other.place();
@@ -155,8 +158,8 @@ fn same_thing(one: &Grant, other: &Grant) -> bool {
             Grant::PassVariable(other) | Grant::SetVariable { name: other, .. },
         ) => one == other,
         (Grant::Listen(one), Grant::Listen(other)) => one == other,
-        // Whoever gives the whole network gives each part of it.
-        (Grant::Network(one), Grant::Network(other)) => one == other || *one == NetRule::All,
+        // Whoever gives, or refuses, a part of the network does so with each part of that.
+        (Grant::Network(one), Grant::Network(other)) => one.covers(other),
         (Grant::Clock(_), Grant::Clock(_)) | (Grant::TerminalEscapes, Grant::TerminalEscapes) => {
             true
         }
@@ -187,6 +190,8 @@ pub struct HostPolicy {
     pub environment: bool,
     /// Which addresses may be listened on.
     pub listen: ListenPolicy,
+    /// What of the network may be used: a need is met when one of these rules covers it.
+    pub network: NetRules,
     /// The finest clock.
     pub clock: ClockPrecision,
     /// Whether escape sequences may reach the terminal.
@@ -206,6 +211,7 @@ impl Default for HostPolicy {
             directories: Some(Access::ReadWrite),
             environment: true,
             listen: ListenPolicy::Anywhere,
+            network: NetRules::all(),
             clock: ClockPrecision::Fine,
             terminal_escapes: true,
             temporary_bytes_max: None,

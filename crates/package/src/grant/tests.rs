@@ -2,13 +2,14 @@
 
 use core::time::Duration;
 
+use holm_kernel::net::NetRules;
 use proptest::collection::vec;
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_assume, prop_oneof, proptest};
 
 use super::{
     Access, Asked, Capability, ClockPrecision, EnvironmentValue, Grant, Grants, HostPolicy, Limit,
     Limits, ListenAddress, ListenPolicy, Lock, LockError, LockedSource, Memory, MissingReason,
-    Need, RememberedError, RememberedGrant, RememberedGrants, resolve,
+    Need, RememberedError, RememberedGrant, RememberedGrants, parse_net_rule, resolve,
 };
 use crate::guest_path::GuestPath;
 use crate::manifest::Manifest;
@@ -518,6 +519,86 @@ fn a_bare_program_gets_what_was_granted() {
         lock.mounts[2].source,
         LockedSource::Temporary { size: 1000 }
     );
+}
+
+#[test]
+fn a_wider_rule_for_the_network_meets_a_narrower_need() {
+    let manifest = Manifest::parse(
+        r#"
+[app]
+name = "app"
+program = "app.wasm"
+[needs]
+net = ["api.example.com:443", "10.1.2.3:5432", "resolve:www.example.com", "udp:9.9.9.9:53"]
+"#,
+    )
+    .expect("it is well-formed");
+    let given = |options: &[&str], policy: &HostPolicy| {
+        let mut grants = Grants::new();
+        options
+            .iter()
+            .for_each(|option| grants.allow(grant(option)));
+        let lock = resolve(Asked::Manifest(&manifest), &grants, policy).expect("no conflict");
+        let rules: Vec<String> = lock.network.iter().map(ToString::to_string).collect();
+        (rules, lock)
+    };
+    let policy = HostPolicy::default();
+    let (api, database, lookup, resolver) = (
+        "tcp:connect:api.example.com:443",
+        "tcp:connect:10.1.2.3:5432",
+        "resolve:www.example.com",
+        "udp:connect:9.9.9.9:53",
+    );
+    let all = [api, database, lookup, resolver];
+    for (options, expected) in [
+        (&["--net all"][..], &all[..]),
+        // A program gets what it asked for, and not all that was granted.
+        (&["--net *:443"], &[api, lookup]),
+        (&["--net *.example.com:80-443"], &[api, lookup]),
+        (
+            &["--net 10.0.0.0/8:*", "--net udp:*:53"],
+            &[database, lookup, resolver],
+        ),
+        // Special addresses take a rule within their range.
+        (&["--net *:*", "--net 0.0.0.0/0:*"], &[api, lookup]),
+        // Narrower, or about something else.
+        (
+            &["--net api.example.com:8443", "--net www.example.com:443"],
+            &[lookup],
+        ),
+        (&["--net 10.1.2.3:5433", "--net udp:10.1.2.3:5432"], &[]),
+    ] {
+        let (rules, lock) = given(options, &policy);
+        assert_eq!(rules, expected, "{options:?}");
+        assert_eq!(lock.missing.len(), all.len() - rules.len(), "{options:?}");
+    }
+
+    let strict = HostPolicy {
+        network: NetRules::from_iter([parse_net_rule("*:443").expect("a rule")]),
+        ..HostPolicy::default()
+    };
+    let (rules, lock) = given(&["--net all"], &strict);
+    assert_eq!(rules, [api, lookup]);
+    assert!(
+        lock.missing
+            .iter()
+            .all(|missing| missing.reason == MissingReason::HostPolicy)
+    );
+
+    let mut grants = Grants::new();
+    grants.allow(grant("--net all"));
+    grants.deny(grant("--net *:443"));
+    let lock = resolve(Asked::Manifest(&manifest), &grants, &policy).expect("no conflict");
+    assert_eq!(
+        lock.network.len(),
+        2,
+        "each part of what is denied is denied"
+    );
+
+    let mut grants = Grants::new();
+    grants.allow(grant("--net api.example.com:443"));
+    grants.deny_unless_answered(grant("--net *:443"));
+    assert!(grants.denied().is_empty(), "typed for this run");
 }
 
 #[test]

@@ -163,11 +163,14 @@ impl<'a> Resolver<'a> {
                     self.lock.listen.push(*address);
                 }
             }
+            // What was asked for, where more was granted.
             Grant::Network(_) => {
-                if let Capability::Network(rule) = &need.capability
-                    && !self.lock.network.contains(rule)
-                {
-                    self.lock.network.push(rule.clone());
+                if let Capability::Network(rule) = &need.capability {
+                    if !policy.network.cover(rule) {
+                        self.miss(need, MissingReason::HostPolicy);
+                    } else if !self.lock.network.contains(rule) {
+                        self.lock.network.push(rule.clone());
+                    }
                 }
             }
             Grant::Clock(ClockPrecision::Coarse) => self.miss(need, MissingReason::Denied),
