@@ -16,8 +16,13 @@ const POINTS = [
   { x: 0, y: 3 },
 ];
 
+// UTF-8 by hand: this engine is the language alone, without TextEncoder.
+function utf8(text) {
+  return Uint8Array.from(unescape(encodeURIComponent(text)), (byte) => byte.charCodeAt(0));
+}
+
 function print(line) {
-  getStdout().blockingWriteAndFlush(new TextEncoder().encode(`${line}\n`));
+  getStdout().blockingWriteAndFlush(utf8(`${line}\n`));
 }
 
 function url() {

@@ -11,16 +11,16 @@ struct Echo;
 
 impl Guest for Echo {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
-        let content_type = request
-            .headers()
-            .get("content-type")
-            .first()
-            .and_then(|value| String::from_utf8(value.clone()).ok())
+        let content_type = field(&request, "content-type")
             .unwrap_or_else(|| "application/octet-stream".to_owned());
+        let announced = field(&request, "trailer");
         let Ok(body) = request.consume() else {
             return answer(out, 500, "the body was taken before\n");
         };
-        let response = Answer::start(out, 200, &[("content-type", &content_type)]);
+        let mut fields = vec![("content-type", content_type.as_str())];
+        // HTTP/1.1 carries the trailers alone that were announced.
+        fields.extend(announced.iter().map(|names| ("trailer", names.as_str())));
+        let response = Answer::start(out, 200, &fields);
         let input = body.stream().expect("the first time");
         loop {
             match response.stream().blocking_splice(&input, PIECE_BYTES) {
@@ -37,6 +37,12 @@ impl Guest for Echo {
         drop(input);
         response.finish(trailers(body));
     }
+}
+
+/// The first field of a name, if it is text.
+fn field(request: &IncomingRequest, name: &str) -> Option<String> {
+    let values = request.headers().get(name);
+    String::from_utf8(values.first()?.clone()).ok()
 }
 
 /// The trailers of a body that was read to its end.
