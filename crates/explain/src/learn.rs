@@ -6,8 +6,14 @@ use std::sync::{Mutex, PoisonError};
 
 use holm_abi::{Errno, Fd, Syscall};
 use holm_kernel::{Answer, Argument, Cause, Mount, Observer, Process, TraceEvent};
-use holm_package::grant::{Access, ListenAddress, Lock, LockedSource};
+use holm_package::grant::{Access, ListenAddress, Lock, LockedSource, parse_net_rule};
 use holm_package::manifest::{Manifest, MountNeed, MountSource, Needs, TemporaryNeed};
+
+mod network;
+#[cfg(test)]
+mod tests;
+
+use self::network::UsedNetwork;
 
 /// Watches what a program uses of what it was granted.
 #[derive(Debug, Default)]
@@ -25,6 +31,7 @@ struct Used {
     stdin: bool,
     stdout: bool,
     accepts: bool,
+    network: UsedNetwork,
 }
 
 /// What a run used.
@@ -37,11 +44,15 @@ pub struct Learned {
     pub environment: Vec<String>,
     /// Addresses of its listening sockets; none when no connection was accepted.
     pub listen: Vec<String>,
+    /// The rules for the network that allow what it did there, and what it was refused.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub network: Vec<String>,
     /// Whether standard input was read.
     pub stdin: bool,
     /// Whether standard output was written.
     pub stdout: bool,
-    /// How many things were refused, which are therefore not among the above.
+    /// How many things were refused, other than of the network, which are therefore not among
+    /// the above.
     pub refused: usize,
 }
 
@@ -96,7 +107,18 @@ impl Learner {
                 .listen
                 .extend(listening.iter().map(SocketAddr::to_string));
         }
-        let missing = |cause: &Cause| !matches!(cause, Cause::NothingMounted { write: false, .. });
+        learned.network = used
+            .network
+            .rules(process)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        let missing = |cause: &Cause| {
+            !matches!(
+                cause,
+                Cause::NothingMounted { write: false, .. } | Cause::Network { .. }
+            )
+        };
         let denials = process.denials();
         learned.refused = denials
             .iter()
@@ -125,6 +147,11 @@ impl Learned {
         for address in &self.listen {
             if let Ok(address) = ListenAddress::parse(address) {
                 needs.use_listen(address);
+            }
+        }
+        for rule in &self.network {
+            if let Ok(rule) = parse_net_rule(rule) {
+                needs.use_network(&rule);
             }
         }
         manifest
@@ -232,6 +259,7 @@ impl Observer for Learner {
 
     fn completed(&self, event: &TraceEvent<'_>) {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.network.see(event);
         if matches!(event.outcome, Err(errno) if errno != Errno::NoEntry) {
             return;
         }
@@ -245,7 +273,7 @@ impl Observer for Learner {
         };
         match event.call {
             Syscall::EnvironGet => used.environment = true,
-            Syscall::SockAccept => used.accepts = true,
+            Syscall::SockAccept if !used.network.accepts(event) => used.accepts = true,
             Syscall::FdRead if fd(0) == Some(Fd::STDIN) => used.stdin = true,
             Syscall::FdWrite if fd(0) == Some(Fd::STDOUT) => used.stdout = true,
             Syscall::FdReaddir => {
