@@ -2,7 +2,7 @@
 
 from componentize_py_types import Ok
 from wit_world import exports
-from wit_world.imports.wasi_http_types import Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam
+from wit_world.imports.types import Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam
 
 requests = 0
 
