@@ -54,6 +54,11 @@ pub(crate) fn wake(wakers: Vec<Waker>) {
 }
 
 impl PipeReader {
+    /// Whether bytes are there that nobody has read.
+    pub(crate) fn holds_bytes(&self) -> bool {
+        !crate::lock(&self.0).bytes.is_empty()
+    }
+
     /// Reads and leaves the bytes where they are.
     pub(crate) fn peek(&self, buffer: &mut [u8], waker: &Waker) -> Poll<Result<usize>> {
         let mut state = crate::lock(&self.0);

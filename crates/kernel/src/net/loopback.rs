@@ -417,7 +417,7 @@ impl Drop for LoopbackSocket {
             backlog.close();
         }
         if let Some(connection) = place.connection {
-            connection.shutdown(ShutdownFlags::READ.union(ShutdownFlags::WRITE));
+            connection.close();
         }
     }
 }

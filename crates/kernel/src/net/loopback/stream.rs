@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 
@@ -21,23 +22,32 @@ pub(super) struct Connection {
     peer: SocketAddr,
     reader: Mutex<Option<Arc<PipeReader>>>,
     writer: Mutex<Option<Arc<PipeWriter>>>,
+    /// Whether the other end was closed with bytes that it had not read, and this end has not
+    /// been told.
+    reset: Arc<AtomicBool>,
+    /// The same for the other end.
+    peer_reset: Arc<AtomicBool>,
 }
 
 impl Connection {
     fn pair(one: SocketAddr, other: SocketAddr) -> (Arc<Connection>, Arc<Connection>) {
-        let end = |own, peer, reader, writer| {
-            Arc::new(Connection {
-                own,
-                peer,
-                reader: Mutex::new(Some(reader)),
-                writer: Mutex::new(Some(writer)),
-            })
-        };
+        let (here_reset, there_reset) = (Arc::default(), Arc::default());
+        let end =
+            |own, peer, reader, writer, reset: &Arc<AtomicBool>, peer_reset: &Arc<AtomicBool>| {
+                Arc::new(Connection {
+                    own,
+                    peer,
+                    reader: Mutex::new(Some(reader)),
+                    writer: Mutex::new(Some(writer)),
+                    reset: reset.clone(),
+                    peer_reset: peer_reset.clone(),
+                })
+            };
         let (there, from_here) = pipe();
         let (here, from_there) = pipe();
         (
-            end(one, other, here, from_here),
-            end(other, one, there, from_there),
+            end(one, other, here, from_here, &here_reset, &there_reset),
+            end(other, one, there, from_there, &there_reset, &here_reset),
         )
     }
 
@@ -62,8 +72,13 @@ impl Connection {
             Some(reader) => reader.read(buffer, waker),
         };
         received.map(|size| {
+            let size = size?;
+            // What came before the reset is read first.
+            if size == 0 && !buffer.is_empty() && self.take_reset() {
+                return Err(Errno::ConnectionReset);
+            }
             Ok(ReceivedFrom {
-                size: u32::try_from(size?).map_err(|_| Errno::Overflow)?,
+                size: u32::try_from(size).map_err(|_| Errno::Overflow)?,
                 truncated: false,
                 address: self.peer,
             })
@@ -74,8 +89,30 @@ impl Connection {
         let writer = crate::lock(&self.writer).clone();
         match writer {
             None => Poll::Ready(Err(Errno::BrokenPipe)),
-            Some(writer) => writer.write(data, waker),
+            Some(writer) => match writer.write(data, waker) {
+                Poll::Ready(Err(Errno::BrokenPipe)) if self.take_reset() => {
+                    Poll::Ready(Err(Errno::ConnectionReset))
+                }
+                sent => sent,
+            },
         }
+    }
+
+    /// Whether the connection was reset; it is told once, as in POSIX.
+    fn take_reset(&self) -> bool {
+        self.reset.swap(false, Ordering::AcqRel)
+    }
+
+    /// Lets go of both directions. Bytes that came and were not read are lost, which the other
+    /// end is told (RFC 9293, section 3.6.1).
+    pub(super) fn close(&self) {
+        let unread = crate::lock(&self.reader)
+            .as_ref()
+            .is_some_and(|reader| reader.holds_bytes());
+        if unread {
+            self.peer_reset.store(true, Ordering::Release);
+        }
+        self.shutdown(ShutdownFlags::READ.union(ShutdownFlags::WRITE));
     }
 
     /// Lets go of directions: the other end then reads the end, or cannot write any more.
@@ -192,7 +229,9 @@ impl Backlog {
         let waiting = std::mem::take(&mut queue.waiting);
         let connectors = std::mem::take(&mut queue.connectors);
         drop(queue);
-        drop(waiting);
+        for connection in waiting {
+            connection.close();
+        }
         wake(connectors);
     }
 }

@@ -13,6 +13,8 @@ use holm_abi::{
 use super::text::{pieces, shown, text};
 use crate::task::{SysResult, Task};
 
+mod network;
+
 type Parsed<T> = Result<T, String>;
 
 /// What a call asked for with a path may do unless the scenario says otherwise.
@@ -298,7 +300,12 @@ pub(super) fn call(task: &mut Task, name: &str, words: &[String]) -> Parsed<Stri
     let result = match name.split_once('_').map_or(name, |(kind, _)| kind) {
         "fd" => fd_call(task, name, words)?,
         "path" => path_call(task, name, words)?,
-        "sock" => sock_call(task, name, words)?,
+        "sock" | "name" => match name {
+            "sock_accept" | "sock_recv" | "sock_send" | "sock_shutdown" => {
+                sock_call(task, name, words)?
+            }
+            _ => network::call(task, name, words)?,
+        },
         _ => other_call(task, name, words)?,
     };
     match words.left.next() {

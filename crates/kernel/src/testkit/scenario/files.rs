@@ -16,6 +16,7 @@ files! {
     "links",
     "listing",
     "mounts",
+    "network",
     "open",
     "paths",
     "pipes",

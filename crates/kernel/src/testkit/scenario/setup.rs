@@ -8,8 +8,10 @@ use holm_abi::Limits;
 use super::text::{pieces, text, words};
 use crate::deterministic::SeededEntropy;
 use crate::kernel::{Kernel, Options, Ports};
+use crate::net::NetRule;
 use crate::process::{ListenerSpec, Process, ProcessSpec, StandardStreams};
 use crate::testkit::host::{HandClock, ScriptedListener, ScriptedStream, TraceLog};
+use crate::testkit::network::PlannedNetwork;
 use crate::vfs::memfs::{MemoryFs, Quota};
 use crate::vfs::mount::{Access, Namespace};
 use crate::vfs::{Directory, Lookup, OpenOptions, Opened};
@@ -22,6 +24,7 @@ pub(super) struct System {
     pub(super) stderr: Arc<ScriptedStream>,
     pub(super) listener: Option<Arc<ScriptedListener>>,
     pub(super) trace: Arc<TraceLog>,
+    network: Arc<PlannedNetwork>,
     mounts: Vec<Mounted>,
 }
 
@@ -37,7 +40,8 @@ impl System {
     /// - `mount PATH rw|ro [BYTES]`, `dir PATH`, `file PATH 'content'`,
     ///   `symlink PATH TARGET`;
     /// - `limit NAME=VALUE`, `args WORDS…`, `env NAME VALUE`, `closed stdin` (…), `sorted`,
-    ///   `listen`, `traced`.
+    ///   `listen`, `traced`;
+    /// - `net all` or `net loopback`, `name NAME ADDRESSES…` on the host's network.
     pub(super) fn new(setup: &[&str]) -> Result<(System, Arc<Process>), String> {
         let mut system = System {
             clock: Arc::new(HandClock::default()),
@@ -46,6 +50,7 @@ impl System {
             stderr: ScriptedStream::terminal(),
             listener: None,
             trace: Arc::new(TraceLog::default()),
+            network: Arc::default(),
             mounts: Vec::new(),
         };
         let mut spec = ProcessSpec {
@@ -73,7 +78,7 @@ impl System {
         let ports = Ports {
             clock: system.clock.clone(),
             entropy: Arc::new(SeededEntropy::new(7)),
-            network: None,
+            network: Some(system.network.clone()),
         };
         let (kernel, authority) =
             Kernel::boot(ports, options).map_err(|errno| errno.to_string())?;
@@ -173,6 +178,18 @@ impl System {
                     name: "scripted".to_owned(),
                     listener,
                 });
+            }
+            "net" => spec.network.push(match argument(1)? {
+                "all" => NetRule::All,
+                "loopback" => NetRule::Loopback,
+                other => return Err(format!("{other} is neither all nor loopback")),
+            }),
+            "name" => {
+                let mut answer = Vec::new();
+                for word in &words[2..] {
+                    answer.push(word.parse().map_err(|_| format!("{word} is no address"))?);
+                }
+                self.network.plan(argument(1)?, &answer);
             }
             "traced" => spec.observer = Some(self.trace.clone()),
             other => return Err(format!("{other} sets nothing up")),
