@@ -310,16 +310,16 @@ impl State {
         call: impl FnOnce(&mut Task) -> SysResult<T>,
     ) -> Poll<Result<T, Errno>> {
         self.last_stat = None;
-        let timer = self.timer.clone();
         let task = self.task(view);
         task.set_waker(context.waker());
         let answer = call(task);
         if answer.is_pending() {
-            if let Some(deadline) = task.deadline() {
-                timer.wake_at(deadline, context.waker());
-            }
+            let deadline = task.deadline();
             // Others make calls on the same task before this one is made again.
             task.abandon();
+            if let Some(deadline) = deadline {
+                self.timer.wake_at(deadline, context.waker());
+            }
         }
         answer
     }

@@ -13,8 +13,11 @@ use crate::{Failure, Owned, State, StreamFailure};
 /// Most bytes that one read answers, and one write takes: a compromise between the calls that
 /// a large transfer needs and what a guest can make the host hold.
 pub(crate) const PIECE: usize = 1 << 20;
+/// Most bytes that one read brings: what stays in the caches of a processor on its way through
+/// the host.
+const READ_MAX: usize = 256 << 10;
 /// Most bytes that an output stream lets a guest write before it waits.
-const BUDGET: u64 = 1 << 20;
+pub(crate) const BUDGET: u64 = 1 << 20;
 
 /// Bytes from something that is no descriptor, such as the body of a response.
 pub trait InputSource: Debug + Send {
@@ -114,16 +117,16 @@ impl State {
         context: &mut Context<'_>,
     ) -> Poll<Result<Bytes, StreamFailure>> {
         let handle = Resource::<InputStream>::new_borrow(stream);
-        let length = usize::try_from(length).unwrap_or(PIECE).min(PIECE);
-        let (owned, at) = match self.table.get_mut(&handle)? {
+        let length = usize::try_from(length).unwrap_or(READ_MAX).min(READ_MAX);
+        let (view, fd, at) = match self.table.get_mut(&handle)? {
             InputStream::Source(source) => return source.poll_read(length, context),
-            InputStream::File { owned, offset } => (owned.clone(), Some(*offset)),
-            InputStream::Stream(owned) => (owned.clone(), None),
+            InputStream::File { owned, offset } => (owned.view(), owned.fd(), Some(*offset)),
+            InputStream::Stream(owned) => (owned.view(), owned.fd(), None),
         };
         let mut buffer = vec![0; length];
-        let answer = self.poll_call(owned.view(), context, |task| match at {
-            Some(offset) => task.fd_pread(owned.fd(), &mut buffer, offset),
-            None => task.fd_read(owned.fd(), &mut buffer),
+        let answer = self.poll_call(view, context, |task| match at {
+            Some(offset) => task.fd_pread(fd, &mut buffer, offset),
+            None => task.fd_read(fd, &mut buffer),
         });
         let Poll::Ready(read) = answer else {
             return Poll::Pending;
@@ -137,6 +140,18 @@ impl State {
         }
         buffer.truncate(read);
         Poll::Ready(Ok(buffer.into()))
+    }
+
+    /// Whether a stream takes what it is given at once, so that there is nothing to wait for.
+    #[inline]
+    pub(crate) fn takes_at_once(&self, stream: u32) -> wasmtime::Result<bool> {
+        let handle = Resource::<OutputStream>::new_borrow(stream);
+        let stream = self.table.get(&handle)?;
+        Ok(match stream {
+            OutputStream::File { .. } | OutputStream::Append(_) => true,
+            OutputStream::Stream(_) => self.unsent.is_empty(),
+            OutputStream::Sink(_) => false,
+        })
     }
 
     /// How many bytes may be written now: 0 when the guest has to wait.
@@ -187,12 +202,12 @@ impl State {
         match self.table.get_mut(&handle)? {
             OutputStream::Sink(sink) => sink.write(Bytes::copy_from_slice(bytes)),
             OutputStream::File { owned, offset } => {
-                let (owned, mut at) = (owned.clone(), *offset);
+                let (view, fd, mut at) = (owned.view(), owned.fd(), *offset);
                 let mut rest = bytes;
                 while !rest.is_empty() {
-                    let written = self.call(owned.view(), |task| {
-                        task.fd_pwrite(owned.fd(), &[IoSlice::new(rest)], at)
-                    })?? as usize;
+                    let written = self
+                        .call(view, |task| task.fd_pwrite(fd, &[IoSlice::new(rest)], at))??
+                        as usize;
                     at += written as u64;
                     rest = rest.get(written..).unwrap_or_default();
                     if let OutputStream::File { offset, .. } = self.table.get_mut(&handle)? {
@@ -202,12 +217,11 @@ impl State {
                 Ok(())
             }
             OutputStream::Append(owned) => {
-                let owned = owned.clone();
+                let (view, fd) = (owned.view(), owned.fd());
                 let mut rest = bytes;
                 while !rest.is_empty() {
-                    let written = self.call(owned.view(), |task| {
-                        task.fd_write(owned.fd(), &[IoSlice::new(rest)])
-                    })?? as usize;
+                    let written =
+                        self.call(view, |task| task.fd_write(fd, &[IoSlice::new(rest)]))?? as usize;
                     rest = rest.get(written..).unwrap_or_default();
                 }
                 Ok(())

@@ -36,6 +36,11 @@ struct Entry {
 }
 
 impl Unsent {
+    /// Whether nothing is left over.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Bytes that may be left over besides.
     pub(crate) fn room(&self) -> usize {
         UNSENT_MAX.saturating_sub(self.total)

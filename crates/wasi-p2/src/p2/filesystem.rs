@@ -49,6 +49,34 @@ impl State {
         Ok(listed)
     }
 
+    /// Metadata of a path. The C libraries make one `stat` of two calls, the hash and the rest,
+    /// one right after the other: both are of the same moment then.
+    fn stat_for_both(
+        &mut self,
+        handle: &Resource<Descriptor>,
+        flags: PathFlags,
+        path: String,
+    ) -> Answer<Stat> {
+        let lookup = lookup(flags);
+        let owned = &self.table.get(handle)?.owned;
+        if let Some(last) = self.last_stat.take()
+            && last.owned.is(owned)
+            && last.lookup == lookup
+            && last.path == path
+        {
+            return Ok(last.stat);
+        }
+        let owned = owned.clone();
+        let stat = State::stat_at(self, &owned, lookup, &path)?;
+        self.last_stat = Some(PathStat {
+            owned,
+            lookup,
+            path,
+            stat,
+        });
+        Ok(stat)
+    }
+
     fn stream_of(&mut self, handle: &Resource<Descriptor>, writes: bool) -> Answer<Owned> {
         let descriptor = self.descriptor(handle)?;
         let allowed = if writes {
@@ -252,14 +280,7 @@ impl types::HostDescriptor for State {
         flags: PathFlags,
         path: String,
     ) -> Answer<DescriptorStat> {
-        let (owned, lookup) = (self.owned(&this)?, lookup(flags));
-        let stat = State::stat_at(self, &owned, lookup, &path)?;
-        self.last_stat = Some(PathStat {
-            owned,
-            lookup,
-            path,
-            stat,
-        });
+        let stat = self.stat_for_both(&this, flags, path)?;
         Ok(descriptor_stat(&stat))
     }
 
@@ -363,17 +384,7 @@ impl types::HostDescriptor for State {
         flags: PathFlags,
         path: String,
     ) -> Answer<MetadataHashValue> {
-        let (owned, lookup) = (self.owned(&this)?, lookup(flags));
-        // The C libraries make one `stat` of the two calls, the hash right after the rest: it is
-        // of the same moment then.
-        let known = self
-            .last_stat
-            .take()
-            .filter(|last| last.owned.is(&owned) && last.lookup == lookup && last.path == path);
-        let stat = match known {
-            Some(known) => known.stat,
-            None => State::stat_at(self, &owned, lookup, &path)?,
-        };
+        let stat = self.stat_for_both(&this, flags, path)?;
         Ok(hash_value(&stat))
     }
 
