@@ -21,6 +21,7 @@ mod learn;
 mod limits;
 mod network;
 mod polyglot;
+mod serve;
 mod signals;
 mod streams;
 mod terminal;

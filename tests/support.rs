@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 pub(crate) mod archive;
+pub(crate) mod http_client;
 pub(crate) mod http_server;
 pub(crate) mod pty;
 
@@ -300,6 +301,18 @@ impl Running {
             "{text:?} never came; stdout {:?}",
             self.stdout.text()
         );
+    }
+
+    /// The first line on standard output, once it is there.
+    #[track_caller]
+    pub(crate) fn first_line(&mut self) -> String {
+        assert!(
+            self.stdout.wait_for("\n"),
+            "nothing came; stderr {:?}",
+            self.stderr.text()
+        );
+        let text = self.stdout.text();
+        text.lines().next().unwrap_or_default().to_owned()
     }
 
     /// Waits until `text` stands on standard error; answers all that stands there.
