@@ -85,6 +85,9 @@ pub trait Lookup: Debug + Send + Sync {
     fn poll(&self, waker: &Waker) -> Poll<Result<Vec<IpAddr>, Errno>>;
 }
 
+/// A connection that was taken, and from whom it comes.
+pub type Accepted = (Arc<dyn Socket>, SocketAddr);
+
 /// A socket: the host's, or one of the virtual loopback. Calls follow POSIX; one that would
 /// block registers the waker and answers `Pending`.
 pub trait Socket: Any + Debug + Send + Sync {
@@ -97,7 +100,7 @@ pub trait Socket: Any + Debug + Send + Sync {
     /// `None` to be disconnected.
     fn connect(&self, address: Option<SocketAddr>, waker: &Waker) -> Poll<Result<(), Errno>>;
     /// Takes a connection, and says from whom.
-    fn accept(&self, waker: &Waker) -> Poll<Result<(Arc<dyn Socket>, SocketAddr), Errno>>;
+    fn accept(&self, waker: &Waker) -> Poll<Result<Accepted, Errno>>;
     /// Receives; 0 bytes are the end of a stream. The address is the peer's for a stream.
     fn receive(
         &self,

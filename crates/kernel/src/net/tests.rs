@@ -754,7 +754,7 @@ proptest! {
     #[test]
     fn any_text_is_read_without_harm(text: String) {
         if let Ok(HostTarget::Name(name)) = parse_host(&text) {
-            prop_assert_eq!(parse_host(&name), Ok(HostTarget::Name(name.clone())));
+            prop_assert_eq!(parse_host(&name), Ok(HostTarget::Name(name)));
         }
     }
 }

@@ -119,7 +119,7 @@ pub enum RememberedError {
         /// The answer as written.
         answer: String,
         /// What is wrong with it.
-        source: Option<OptionError>,
+        source: Option<Box<OptionError>>,
     },
     /// A grant whose option would be read as something else, such as a host path with `::`.
     #[error("{option} cannot be remembered: its path holds `::`")]
@@ -291,5 +291,5 @@ fn read_answer(position: usize, answer: &str) -> Result<Grant, RememberedError> 
         .strip_prefix("--")
         .and_then(|option| option.split_once('='))
         .ok_or_else(|| damaged(None))?;
-    Grant::parse(name, value).map_err(|error| damaged(Some(error)))
+    Grant::parse(name, value).map_err(|error| damaged(Some(Box::new(error))))
 }
