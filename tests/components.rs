@@ -142,6 +142,43 @@ fn the_suite_of_outgoing_http() {
     assert!(server.requests() > 20, "{server:?}");
 }
 
+/// A second language over the same interfaces: other bindings, other orders of calls, its own ideas of when a resource goes.
+#[test]
+fn the_suite_in_python() {
+    let server = HttpServer::start();
+    let address = format!("HOLM_TEST_SERVER={}", server.url(""));
+    let net = format!("connect:{}", server.address());
+    let options = [
+        "--dir",
+        "d::/d",
+        "--env",
+        "SUITE=python",
+        "--env",
+        &address,
+        "--net",
+        "loopback",
+        "--net",
+        &net,
+    ];
+    component("python/suite", &options, &["one", "two words"], "input")
+        .code(0)
+        .shows("checks passed\n");
+    component("python/suite", &DIRECTORY, &["exit"], "").code(1);
+}
+
+#[test]
+fn a_command_in_javascript() {
+    let options = ["--dir", "d::/d", "--env", "A=b"];
+    let text = "environment: A=b\ninput: in\noutside: not-permitted\n";
+    component("js/command", &options, &["one", "two words"], "in")
+        .code(0)
+        .prints(&format!("arguments: one, two words\n{text}"))
+        .says("leads out of the directory");
+    component("js/command", &options, &["fail"], "in")
+        .code(1)
+        .prints(&format!("arguments: fail\n{text}"));
+}
+
 /// What the tests above run, and the services, which need a server around them.
 fn is_tested(name: &str) -> bool {
     let here = include_str!("components.rs");
@@ -158,7 +195,7 @@ const ELSEWHERE: [&str; 3] = [
 
 #[test]
 fn every_component_has_a_test() {
-    for language in ["rust-p2", "component-rust"] {
+    for language in ["rust-p2", "component-rust", "js", "python"] {
         let folder = guests().join(language);
         let entries = fs::read_dir(&folder).unwrap_or_else(|error| {
             panic!(
