@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -32,9 +32,9 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use connector::{Call, Connector, with_call};
 use received::Received;
@@ -359,6 +359,31 @@ struct Exchange {
     permit: OwnedSemaphorePermit,
 }
 
+/// What `answer` gives, unless that takes longer than `first_byte`; the time in which a
+/// connection is made, which has a bound of its own, does not count.
+async fn in_time<F: Future>(
+    answer: F,
+    mut connecting: watch::Receiver<bool>,
+    first_byte: Duration,
+) -> Option<F::Output> {
+    let mut answer = pin!(answer);
+    loop {
+        let over = async {
+            // An error means that nobody connects any more.
+            let _ = connecting.wait_for(|connecting| !connecting).await;
+            sleep(first_byte).await;
+        };
+        tokio::select! {
+            biased;
+            answered = &mut answer => return Some(answered),
+            () = over => {}
+        }
+        if !*connecting.borrow() {
+            return None;
+        }
+    }
+}
+
 impl Exchange {
     async fn run(self, request: Request<Body>) -> Result<Response<Body>, ErrorCode> {
         let began = tokio::time::Instant::now();
@@ -372,12 +397,13 @@ impl Exchange {
                 .connect
                 .saturating_sub(began.elapsed())
                 .max(TIME_MIN),
+            connecting: watch::Sender::new(false),
         };
+        let connecting = call.connecting.subscribe();
         let answer = with_call(call, self.pool.request(request));
-        let patience = self.times.connect.saturating_add(self.times.first_byte);
-        let response = timeout(patience, answer)
+        let response = in_time(answer, connecting, self.times.first_byte)
             .await
-            .map_err(|_| ErrorCode::HttpResponseTimeout)?
+            .ok_or(ErrorCode::HttpResponseTimeout)?
             .map_err(|error| problem::of_request(&error))?;
         let (parts, body) = response.into_parts();
         let received = Received::new(

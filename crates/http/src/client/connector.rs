@@ -10,6 +10,7 @@ use holm_wasi_p2::http::ErrorCode;
 use http::Uri;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use super::problem;
@@ -19,6 +20,8 @@ use super::problem;
 pub(super) struct Call {
     pub(super) targets: Arc<[SocketAddr]>,
     pub(super) connect: Duration,
+    /// Whether a connection is being made, for who counts the time to the first byte.
+    pub(super) connecting: watch::Sender<bool>,
 }
 
 tokio::task_local! {
@@ -49,9 +52,14 @@ impl tower_service::Service<Uri> for Connector {
 
     fn call(&mut self, _uri: Uri) -> Connecting {
         let call = CALL.try_with(Call::clone);
+        if let Ok(call) = &call {
+            call.connecting.send_replace(true);
+        }
         Box::pin(async move {
             let call = call.map_err(|_| ErrorCode::HttpRequestDenied)?;
-            connect(&call).await.map(TokioIo::new)
+            let connected = connect(&call).await;
+            call.connecting.send_replace(false);
+            connected.map(TokioIo::new)
         })
     }
 }
