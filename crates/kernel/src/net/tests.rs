@@ -466,14 +466,25 @@ fn a_child_has_what_both_allow_and_its_sockets_are_judged_by_its_rules() {
 
     let mut task = Task::new(system.process([NetRule::Loopback]), Waker::noop().clone());
     let socket = open(&mut task, SocketKind::Datagram);
+    let connected = open(&mut task, SocketKind::Datagram);
+    ready(task.sock_connect(connected, at("127.0.0.1:53"))).expect("connected");
     let spec = ChildSpec {
-        descriptors: vec![(Fd(0), socket, Rights::NETWORK)],
+        descriptors: vec![
+            (Fd(0), socket, Rights::NETWORK),
+            (Fd(1), connected, Rights::NETWORK),
+        ],
         ..ChildSpec::default()
     };
     let heir = task.process().clone().spawn_child(spec).expect("a child");
     let mut heir = Task::new(heir, Waker::noop().clone());
     let sent = heir.sock_send_to(Fd(0), &[IoSlice::new(b"x")], Some(at("127.0.0.1:53")));
     assert_eq!(ready(sent), Err(Errno::Access));
+    let sent = heir.sock_send_to(Fd(1), &[IoSlice::new(b"x")], None);
+    assert_eq!(
+        ready(sent),
+        Err(Errno::Access),
+        "it was connected by another"
+    );
 }
 
 fn any_address() -> impl Strategy<Value = IpAddr> {
