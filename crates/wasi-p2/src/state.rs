@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use holm_abi::{Errno, Fd, LookupFlags, Stat};
+use holm_abi::{Errno, Fd, Stat};
 use holm_engine::StoreBounds;
 use holm_engine::process::{Blocker, Guest};
 use holm_kernel::{Process, SysResult, Task};
@@ -144,9 +144,10 @@ pub struct State {
 #[derive(Debug)]
 pub(crate) struct PathStat {
     pub(crate) owned: Owned,
-    pub(crate) lookup: LookupFlags,
     pub(crate) path: String,
     pub(crate) stat: Stat,
+    /// Whether it is what stands at the path, not what a link there leads to.
+    pub(crate) is_itself: bool,
 }
 
 impl State {

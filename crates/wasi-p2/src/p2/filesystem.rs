@@ -49,31 +49,39 @@ impl State {
         Ok(listed)
     }
 
-    /// Metadata of a path. The C libraries make one `stat` of two calls, the hash and the rest,
-    /// one right after the other: both are of the same moment then.
+    /// Metadata of a path. The C libraries make one `stat` of two calls, the rest and the hash,
+    /// one right after the other: both are of the same moment then. They ask for the hash without
+    /// following a link, so what is at the path itself is looked at first; unless it is a link,
+    /// that is the answer to both.
     fn stat_for_both(
         &mut self,
         handle: &Resource<Descriptor>,
         flags: PathFlags,
         path: String,
     ) -> Answer<Stat> {
-        let lookup = lookup(flags);
+        let follow = flags.contains(PathFlags::SYMLINK_FOLLOW);
         let owned = &self.table.get(handle)?.owned;
         if let Some(last) = self.last_stat.take()
             && last.owned.is(owned)
-            && last.lookup == lookup
             && last.path == path
+            && (last.is_itself || follow)
         {
             return Ok(last.stat);
         }
         let owned = owned.clone();
-        let stat = State::stat_at(self, &owned, lookup, &path)?;
-        self.last_stat = Some(PathStat {
-            owned,
-            lookup,
-            path,
-            stat,
-        });
+        let mut stat = State::stat_at(self, &owned, LookupFlags::NONE, &path)?;
+        let is_itself = stat.file_type != FileType::SymbolicLink;
+        if follow && !is_itself {
+            stat = State::stat_at(self, &owned, LookupFlags::SYMLINK_FOLLOW, &path)?;
+        }
+        if follow || is_itself {
+            self.last_stat = Some(PathStat {
+                owned,
+                path,
+                stat,
+                is_itself,
+            });
+        }
         Ok(stat)
     }
 
