@@ -7,8 +7,8 @@
 //! tracing and `docs/syscalls.md` are generated from this table, and so is every host's
 //! transport, which is why two hosts cannot drift apart.
 
+use core::net::{IpAddr, SocketAddr};
 use std::io::IoSlice;
-use std::net::{IpAddr, SocketAddr};
 
 use crate::{
     AddressFamily, Advice, ClockId, Event, ExitStatus, Fd, FdFlags, FdStat, ListSizes, LookupFlags,

@@ -1,7 +1,7 @@
 //! The command line.
 
+use core::net::SocketAddr;
 use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};

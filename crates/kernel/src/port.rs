@@ -1,9 +1,9 @@
 //! Ports: what a host gives the kernel. The kernel reaches the world through these alone.
 
+use core::net::{IpAddr, SocketAddr};
 use std::any::Any;
 use std::fmt::Debug;
 use std::io::IoSlice;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 

@@ -22,6 +22,10 @@ pub(crate) use file::{
     fd_filestat_set_times, fd_pread, fd_pwrite, fd_read, fd_readdir, fd_seek, fd_sync, fd_tell,
     fd_write,
 };
+pub(crate) use net::{
+    name_lookup, sock_bind, sock_connect, sock_disconnect, sock_listen, sock_local_address,
+    sock_open, sock_option_get, sock_option_set, sock_peer_address, sock_recv_from, sock_send_to,
+};
 pub(crate) use path::{
     path_create_directory, path_filestat_get, path_filestat_set_times, path_link, path_open,
     path_readlink, path_remove_directory, path_rename, path_symlink, path_unlink_file,
@@ -30,10 +34,6 @@ pub(crate) use poll::{poll_oneoff, poll_ready};
 pub(crate) use process::{
     args_get, args_sizes_get, environ_get, environ_sizes_get, proc_exit, proc_id, proc_kill,
     proc_raise, proc_wait, sched_yield,
-};
-pub(crate) use net::{
-    name_lookup, sock_bind, sock_connect, sock_disconnect, sock_listen, sock_local_address,
-    sock_open, sock_option_get, sock_option_set, sock_peer_address, sock_recv_from, sock_send_to,
 };
 pub(crate) use socket::{sock_accept, sock_recv, sock_send, sock_shutdown};
 

@@ -1,7 +1,7 @@
 //! Tasks: threads of a process, and the system calls they make.
 
+use core::net::{IpAddr, SocketAddr};
 use std::io::IoSlice;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 

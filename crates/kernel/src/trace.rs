@@ -3,9 +3,9 @@
 //! A strace-like printer, an audit log, metrics, learning of needs: all are observers of
 //! this one stream. With no observer a call pays a load and a branch.
 
+use core::net::{IpAddr, SocketAddr};
 use std::fmt::{self, Debug, Display};
 use std::io::IoSlice;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use holm_abi::{

@@ -1,5 +1,6 @@
-//! What a call of a component costs: from the host, and across a composed boundary, beside raw
-//! Wasmtime.
+//! What a call of a component costs.
+//!
+//! From the host, and across a composed boundary, beside raw Wasmtime.
 //!
 //! `cargo bench -p holm-os --bench typed_calls` prints nanoseconds per call.
 

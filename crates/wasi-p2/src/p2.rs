@@ -1,4 +1,4 @@
-//! WASI 0.2.
+//! The interfaces of WASI 0.2.
 
 pub(crate) mod cli;
 mod clocks;

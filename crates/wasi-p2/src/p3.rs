@@ -1,4 +1,4 @@
-//! WASI 0.3.
+//! The interfaces of WASI 0.3.
 
 pub(crate) mod bytes;
 mod cli;

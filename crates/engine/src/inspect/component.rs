@@ -1,5 +1,6 @@
-//! What a component says of itself: its world in WIT, what it imports and what that needs,
-//! the modules inside it.
+//! What a component says of itself.
+//!
+//! Its world in WIT, what it imports and what that needs, the modules inside it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -1,8 +1,8 @@
 //! What is learned of the network: of what was done, and of what was refused.
 
+use core::net::{IpAddr, SocketAddr};
 use core::task::{Poll, Waker};
 use std::io::IoSlice;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use holm_abi::{AddressFamily, Errno, Fd, FdFlags, SocketKind};

@@ -1,7 +1,7 @@
 //! Addresses: what kind of place one names, and which one is meant behind a disguise.
 
 use core::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// What kind of place an address names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,7 +1,7 @@
 //! Hosts as text: an address in whatever dress, or a name.
 
 use core::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use holm_abi::HOST_NAME_MAX;
 

@@ -3,8 +3,8 @@
 //! A name whose answer changes while a program runs (DNS rebinding) cannot move a program's
 //! connections, and a rule for a name can be checked against what the name was when asked.
 
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex};
 use std::task::{Poll, Wake, Waker};
 

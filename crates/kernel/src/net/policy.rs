@@ -1,6 +1,6 @@
 //! What of the network one process may use, and what it has learned of names.
 
-use std::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, SocketAddr};
 use std::task::{Poll, Waker, ready};
 
 use holm_abi::{AddressFamily, Errno, SocketKind};

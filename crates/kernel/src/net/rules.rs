@@ -1,7 +1,7 @@
 //! Rules: what of the network a process may use, as plain data.
 
 use core::fmt;
-use std::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, SocketAddr};
 
 use super::address::{AddressClass, AddressRange, classify};
 

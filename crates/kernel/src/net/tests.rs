@@ -1,7 +1,7 @@
 //! Tests of the network: classes and disguises, rules, names that change, the virtual loopback.
 
+use core::net::{IpAddr, SocketAddr};
 use std::io::IoSlice;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
@@ -502,7 +502,7 @@ fn any_rule() -> impl Strategy<Value = NetRule> {
         any_address().prop_map(|address| HostPattern::Range(AddressRange::of(address))),
         (any::<u32>(), 0..=32_u8).prop_map(|(bits, prefix)| {
             let mask = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);
-            range(&std::net::Ipv4Addr::from(bits & mask).to_string(), prefix)
+            range(&core::net::Ipv4Addr::from(bits & mask).to_string(), prefix)
         }),
     ];
     let connect =

@@ -1,7 +1,7 @@
 //! The network: sockets that a process makes, and names.
 
+use core::net::{IpAddr, SocketAddr};
 use std::io::IoSlice;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::Poll;
 

@@ -1,7 +1,7 @@
 //! Rules for the network as text: the value of `--net` and of `net` in `holm.toml`.
 
 use core::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use core::net::{IpAddr, Ipv4Addr};
 
 use holm_kernel::net::{
     AddressRange, HostError, HostPattern, HostTarget, NamePattern, NetRule, PortRanges, Protocol,

@@ -1,5 +1,6 @@
-//! What Holm provides, by the WIT that it is built from: which interfaces, at which version,
-//! with which functions.
+//! What Holm provides, by the WIT that it is built from.
+//!
+//! Which interfaces, at which version, with which functions.
 
 /// The packages of WASI, as they are vendored.
 const WIT: &[&str] = &[

@@ -1,4 +1,6 @@
-//! What of the network it is let to: each argument is an attempt, `tcp:HOST:PORT`, `udp:ADDRESS` (connect, then
+//! What of the network it is let to.
+//!
+//! Each argument is an attempt: `tcp:HOST:PORT`, `udp:ADDRESS` (connect, then
 //! send), `udp-to:ADDRESS` (send without), `name:HOST`, `sockets` (as many as it gets), `pollables` (likewise).
 
 use std::io;

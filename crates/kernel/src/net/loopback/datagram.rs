@@ -1,7 +1,7 @@
 //! Datagrams of the virtual loopback: a bounded queue at each receiver.
 
+use core::net::SocketAddr;
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::task::{Poll, Waker};
 

@@ -1,8 +1,8 @@
 //! Connections of the virtual loopback: two pipes, and the queue in which they wait.
 
+use core::net::SocketAddr;
 use std::collections::VecDeque;
 use std::io::IoSlice;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};

@@ -1,7 +1,7 @@
 //! Calls of the network as a scenario writes them.
 
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::io::IoSlice;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use holm_abi::{AddressFamily, RecvFlags, SocketKind, SocketOption};
 
