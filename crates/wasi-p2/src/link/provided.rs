@@ -114,10 +114,9 @@ pub(super) fn interfaces() -> Vec<Interface> {
 
 /// The interface of this name, `wasi:io/poll`, that goes with a version: 0.2 with 0.2.
 pub(super) fn find(path: &str, version: &str) -> Option<Interface> {
-    let found = interfaces().into_iter().find(|interface| {
+    interfaces().into_iter().find(|interface| {
         interface.path() == path && release(interface.version) == release(version)
-    });
-    found
+    })
 }
 
 /// What of a version tells which others it goes with: `0.2` of `0.2.6`.

@@ -48,6 +48,9 @@ fn read() -> io::Result<()> {
         bytes += count;
     }
     let rate = bytes as f64 / 1e6 / start.elapsed().as_secs_f64();
-    println!("{{ \"bytes\": {}, \"pipe_mbps\": {rate:.2} }}", first + bytes);
+    println!(
+        "{{ \"bytes\": {}, \"pipe_mbps\": {rate:.2} }}",
+        first + bytes
+    );
     Ok(())
 }
