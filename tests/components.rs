@@ -21,10 +21,13 @@ fn component(name: &str, options: &[&str], arguments: &[&str], stdin: &str) -> D
 
 const DIRECTORY: [&str; 2] = ["--dir", "d::/d"];
 
+/// A program, its options, its arguments, its standard input, and what it shows.
+type Case<'a> = (&'a str, &'a [&'a str], &'a [&'a str], &'a str, &'a str);
+
 /// How programs of std end that are built as components: the same as the modules of the same source.
 #[test]
 fn programs_of_std() {
-    let cases: [(&str, &[&str], &[&str], &str, &str); 9] = [
+    let cases: [Case<'_>; 9] = [
         ("hello", &[], &[], "", "Hello from Rust!\n"),
         ("cat", &[], &[], "from stdin", "from stdin"),
         ("stdio_echo", &[], &[], "one\n", "ready> 1: one\n"),

@@ -19,8 +19,10 @@ pub(crate) fn run(options: &ComposeOptions) -> Result<u8, CommandError> {
         })
     });
     let from_host = from_host.collect::<Result<Vec<_>, _>>()?;
-    let linked = App::read(&options.app).and_then(|app| app.link_for(&from_host));
-    let composition = linked.map_err(|error| not_composed(&error))?;
+    let app = App::read(&options.app).map_err(|error| not_composed(&error))?;
+    let composition = app
+        .link_for(&from_host)
+        .map_err(|error| not_composed(&error))?;
     for warning in &composition.warnings {
         note!("holm: warning: {}", shown(warning));
     }
