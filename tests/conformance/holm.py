@@ -60,6 +60,11 @@ def compute_argv(test_path, args_env_root, proposals, wasi_world, wasi_version):
         head = [sys.executable, CLIENT, BRIDGE] + environment + directory + in_place
     else:
         directory = ["--dir", f"{root}::/"] if root else []
-        verb = ["serve", "--addr", "127.0.0.1:0"] if wasi_world == "wasi:http/service" else ["run"]
-        head = HOLM + verb + environment + directory + network_of(proposals)
+        if wasi_world == "wasi:http/service":
+            # The runner looks for the address on standard error; holm prints it on standard output.
+            to_error = ["sh", "-c", 'exec "$@" 1>&2', "sh"]
+            start = to_error + HOLM + ["serve", "--addr", "127.0.0.1:0"]
+        else:
+            start = HOLM + ["run"]
+        head = start + environment + directory + network_of(proposals)
     return head + [str(test_path)] + list(args)

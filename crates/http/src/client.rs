@@ -23,7 +23,7 @@ use holm_kernel::net::NetRules;
 use holm_wasi_p2::http::{
     Body, ErrorCode, HttpClient, RequestOptions, ResponseFuture, is_forbidden,
 };
-use http::header::HOST;
+use http::header::{CONTENT_LENGTH, HOST, HeaderValue, TRAILER, TRANSFER_ENCODING};
 use http::{Method, Request, Response};
 use http_body_util::BodyExt as _;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -346,6 +346,12 @@ fn target(request: &mut Request<Body>) -> Result<Target, ErrorCode> {
         headers.remove(name);
     }
     debug_assert!(!headers.contains_key(HOST), "the client sets it");
+    // HTTP/1.1 sends trailers only after chunks, and would frame a body that is whole by its
+    // length. HTTP/2 leaves this header out.
+    if headers.contains_key(TRAILER) {
+        headers.remove(CONTENT_LENGTH);
+        headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
     Ok(target)
 }
 

@@ -305,6 +305,10 @@ impl http_body::Body for GuestBody {
         let channel = self.0.lock();
         let queued = channel.queued as u64;
         match (&channel.end, channel.length) {
+            // HTTP/1.1 sends trailers only after chunks, and chunks only when no length is known.
+            (Some(End::Finished(Some(_))), None) if channel.direction == Direction::Response => {
+                SizeHint::default()
+            }
             (Some(End::Finished(_)), _) => SizeHint::with_exact(queued),
             (_, Some(length)) => {
                 let sent = channel.written.saturating_sub(queued);

@@ -12,10 +12,10 @@ use wasmtime::AsContextMut;
 use wasmtime::component::{Accessor, HasData, Linker, Resource};
 
 use crate::bindings::p3_http::wasi::http::{client, types};
-use crate::http::{Direction, ErrorCode, Fields, RequestOptions, Writer, content_length};
+use crate::http::{ErrorCode, Fields, RequestOptions, Writer, content_length};
 use crate::{State, ViewId};
 
-use body::Content;
+use body::{Content, Transfer};
 use types::ErrorCode as Code;
 
 /// How the interfaces find the state of a store.
@@ -63,6 +63,11 @@ pub(crate) fn link_client(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     client::add_to_linker::<_, Http>(linker, |state| state)
 }
 
+type Outgoing = (
+    Result<(::http::Request<super::Body>, RequestOptions), ErrorCode>,
+    Transfer,
+);
+
 impl Request {
     /// One that came in.
     pub(crate) fn incoming(request: ::http::Request<super::Body>) -> Request {
@@ -80,25 +85,23 @@ impl Request {
         }
     }
 
-    fn into_http(
-        self,
-        store: impl AsContextMut<Data = State>,
-    ) -> wasmtime::Result<Result<(::http::Request<super::Body>, RequestOptions), ErrorCode>> {
+    /// For the client, if it can be sent, and what is to be told how that went.
+    fn into_http(self, store: impl AsContextMut<Data = State>) -> wasmtime::Result<Outgoing> {
         let headers = self.headers.into_map();
         let length = content_length(&headers);
         // The content is taken in any case: what it holds of the store must be closed.
-        let (body, _writer) = self.content.send(store, Direction::Request, length)?;
+        let (body, transfer) = self.content.request(store, length)?;
         let authority = self.authority.as_deref().and_then(super::parse_authority);
         let path = match self.path.as_deref() {
             None => None,
             Some(path) => match super::parse_path(path) {
                 Some(path) => Some(path),
-                None => return Ok(Err(ErrorCode::HttpRequestUriInvalid)),
+                None => return Ok((Err(ErrorCode::HttpRequestUriInvalid), transfer)),
             },
         };
         let options = self.options.map_or_else(RequestOptions::default, |it| *it);
         let made = super::assemble(self.method, self.scheme, authority, path, headers, body);
-        Ok(made.map(|request| (request, options)))
+        Ok((made.map(|request| (request, options)), transfer))
     }
 }
 
@@ -129,7 +132,7 @@ impl Response {
             (super::empty(), self.content.discard(store)?)
         } else {
             let length = content_length(&headers);
-            self.content.send(store, Direction::Response, length)?
+            self.content.respond(store, length)?
         };
         let mut response = ::http::Response::new(body);
         *response.status_mut() = self.status;
@@ -171,17 +174,19 @@ impl client::HostWithStore<State> for Http {
         accessor: &Accessor<State, Http>,
         request: Resource<Request>,
     ) -> wasmtime::Result<Result<Resource<Response>, Code>> {
-        let begun = accessor.with(|mut access| {
+        let (begun, transfer) = accessor.with(|mut access| {
             let request = access.get().table.delete(request)?;
-            Ok::<_, wasmtime::Error>(match request.into_http(&mut access)? {
-                Ok((request, options)) => access.get().send(ViewId::PROGRAM, request, options),
-                Err(error) => Err(error),
-            })
+            let (made, transfer) = request.into_http(&mut access)?;
+            let begun = made.and_then(|(request, options)| {
+                access.get().send(ViewId::PROGRAM, request, options)
+            });
+            Ok::<_, wasmtime::Error>((begun, transfer))
         })?;
         let answer = match begun {
             Ok(future) => future.await,
             Err(error) => Err(error),
         };
+        transfer.answered(answer.as_ref().map(|_| ()).map_err(Clone::clone));
         match answer {
             Ok(response) => accessor.with(|mut access| {
                 let response = Response::incoming(response);

@@ -64,12 +64,12 @@ pub(crate) fn parse_path(text: &str) -> Option<PathAndQuery> {
     text.parse().ok()
 }
 
-/// A scheme, `HTTP` and `HTTPS` in any case.
+/// A scheme, as it is written: a guest reads back what it set.
 pub(crate) fn parse_scheme(text: &str) -> Option<Scheme> {
     if text.len() > 64 {
         return None;
     }
-    text.to_ascii_lowercase().parse().ok()
+    text.parse().ok()
 }
 
 /// A status that a response of a service can have.
@@ -104,10 +104,13 @@ pub(crate) fn assemble(
     if method == Method::CONNECT {
         return Err(ErrorCode::HttpRequestMethodInvalid);
     }
-    let scheme = scheme.unwrap_or(Scheme::HTTPS);
-    if scheme != Scheme::HTTP && scheme != Scheme::HTTPS {
-        return Err(ErrorCode::HttpProtocolError);
-    }
+    // Case says nothing in a scheme (RFC 3986, section 3.1).
+    let scheme = match scheme {
+        None => Scheme::HTTPS,
+        Some(it) if it.as_str().eq_ignore_ascii_case("https") => Scheme::HTTPS,
+        Some(it) if it.as_str().eq_ignore_ascii_case("http") => Scheme::HTTP,
+        Some(_) => return Err(ErrorCode::HttpProtocolError),
+    };
     let authority = authority.ok_or(ErrorCode::HttpRequestUriInvalid)?;
     let uri = Uri::builder()
         .scheme(scheme)
@@ -189,6 +192,26 @@ mod tests {
         ] {
             assert_eq!(length(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn schemes_are_kept_as_written_and_sent_in_lower_case() {
+        for text in ["A", "http", "HTTPS", "a+b"] {
+            assert_eq!(parse_scheme(text).expect(text).as_str(), text);
+        }
+        assert!(parse_scheme(&"a".repeat(65)).is_none());
+        let send = |scheme| {
+            assemble(
+                Method::GET,
+                parse_scheme(scheme),
+                parse_authority("a"),
+                None,
+                HeaderMap::new(),
+                super::super::body::empty(),
+            )
+        };
+        assert_eq!(send("HTTP").expect("a request").uri(), "http://a/");
+        assert!(send("ftp").is_err());
     }
 
     #[test]

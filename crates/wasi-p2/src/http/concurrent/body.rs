@@ -2,7 +2,7 @@
 
 use std::iter;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use ::http::HeaderMap;
@@ -78,18 +78,33 @@ impl Content {
         Ok(())
     }
 
-    /// As a body to be sent, and the side that a guest writes, if one does.
-    pub(super) fn send(
+    /// As the body of a response, and the side that a guest writes, if one does.
+    pub(super) fn respond(
         self,
         store: impl AsContextMut<Data = State>,
-        direction: Direction,
         length: Option<u64>,
     ) -> wasmtime::Result<(Body, Option<Writer>)> {
         match self {
             Content::Host(body) => Ok((body, None)),
             guest @ Content::Guest { .. } => {
-                let (body, writer) = guest.pipe(store, direction, length)?;
+                let (body, ending) = guest.pipe(store, Direction::Response, length)?;
+                let writer = lock(&ending).writer.clone();
                 Ok((body.boxed_unsync(), Some(writer)))
+            }
+        }
+    }
+
+    /// As the body of a request. The guest learns that it was sent once the transfer is told so.
+    pub(super) fn request(
+        self,
+        store: impl AsContextMut<Data = State>,
+        length: Option<u64>,
+    ) -> wasmtime::Result<(Body, Transfer)> {
+        match self {
+            Content::Host(body) => Ok((body, Transfer(None))),
+            guest @ Content::Guest { .. } => {
+                let (body, ending) = guest.pipe(store, Direction::Request, length)?;
+                Ok((body.boxed_unsync(), Transfer(Some(ending))))
             }
         }
     }
@@ -102,8 +117,9 @@ impl Content {
         match self {
             Content::Host(_) => Ok(None),
             guest @ Content::Guest { .. } => {
-                let (body, writer) = guest.pipe(store, Direction::Response, None)?;
+                let (body, ending) = guest.pipe(store, Direction::Response, None)?;
                 body.discard();
+                let writer = lock(&ending).writer.clone();
                 Ok(Some(writer))
             }
         }
@@ -114,31 +130,37 @@ impl Content {
         mut store: impl AsContextMut<Data = State>,
         direction: Direction,
         length: Option<u64>,
-    ) -> wasmtime::Result<(GuestBody, Writer)> {
+    ) -> wasmtime::Result<(GuestBody, SharedEnding)> {
         let (writer, body) = channel(direction, length);
+        let ending = Arc::new(Mutex::new(Ending {
+            writer: writer.clone(),
+            written: false,
+            trailers: None,
+            result: None,
+            under_way: direction == Direction::Request,
+            sent: None,
+        }));
         if let Content::Guest {
             contents,
             trailers,
             sent,
         } = self
         {
-            let ending = Arc::new(Mutex::new(Ending {
-                writer: writer.clone(),
-                written: contents.is_none(),
-                trailers: None,
-                sent: Some(sent),
-            }));
+            with_ending(&ending, |ending| {
+                ending.written = contents.is_none();
+                ending.sent = Some(sent);
+            });
             if let Some(contents) = contents {
                 let consumer = ContentsConsumer {
-                    writer: writer.clone(),
+                    writer,
                     ending: ending.clone(),
                 };
                 contents.pipe(&mut store, consumer)?;
             }
-            let take = TrailersConsumer(Some(ending));
+            let take = TrailersConsumer(Some(ending.clone()));
             trailers.pipe(&mut store, take)?;
         }
-        Ok((body, writer))
+        Ok((body, ending))
     }
 
     /// As a stream and a future for a guest, which tells by `processed` how it went.
@@ -181,23 +203,36 @@ struct Ending {
     writer: Writer,
     written: bool,
     trailers: Option<Result<Option<HeaderMap>, ErrorCode>>,
+    /// How the content ended, until the guest is told.
+    result: Option<Result<(), ErrorCode>>,
+    /// Whether a failure of the request may still come: a content that is whole was not yet sent.
+    under_way: bool,
     sent: Option<Giver<Result<(), Code>>>,
 }
 
 impl Ending {
     fn try_finish(&mut self) {
-        if !self.written {
+        if self.written
+            && let Some(trailers) = self.trailers.take()
+        {
+            let finished = match trailers {
+                Ok(trailers) => self.writer.finish(trailers),
+                Err(error) => {
+                    self.writer.abort(error.clone());
+                    Err(error)
+                }
+            };
+            // The first failure is the one to tell.
+            if !matches!(self.result, Some(Err(_))) {
+                self.result = Some(finished);
+            }
+        }
+        if self.under_way && !matches!(self.result, Some(Err(_))) {
             return;
         }
-        let result = match self.trailers.take() {
-            None => return,
-            Some(Ok(trailers)) => self.writer.finish(trailers),
-            Some(Err(error)) => {
-                self.writer.abort(error.clone());
-                Err(error)
-            }
-        };
-        if let Some(sent) = self.sent.take() {
+        if let Some(result) = self.result.take()
+            && let Some(sent) = self.sent.take()
+        {
             sent.give(result.map_err(into_code));
         }
     }
@@ -205,10 +240,42 @@ impl Ending {
 
 type SharedEnding = Arc<Mutex<Ending>>;
 
+fn lock(ending: &SharedEnding) -> MutexGuard<'_, Ending> {
+    ending.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn with_ending(ending: &SharedEnding, change: impl FnOnce(&mut Ending)) {
-    let mut ending = ending.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut ending = lock(ending);
     change(&mut ending);
     ending.try_finish();
+}
+
+/// A request on its way; when this is dropped untold, it was given up.
+#[derive(Debug)]
+pub(super) struct Transfer(Option<SharedEnding>);
+
+impl Transfer {
+    /// Tells what came of the request: an answer, or a failure, with which nothing counts as sent.
+    pub(super) fn answered(mut self, answer: Result<(), ErrorCode>) {
+        self.tell(answer);
+    }
+
+    fn tell(&mut self, answer: Result<(), ErrorCode>) {
+        if let Some(ending) = self.0.take() {
+            with_ending(&ending, |ending| {
+                ending.under_way = false;
+                if let Err(error) = answer {
+                    ending.result = Some(Err(error));
+                }
+            });
+        }
+    }
+}
+
+impl Drop for Transfer {
+    fn drop(&mut self) {
+        self.tell(Err(internal("the request was given up")));
+    }
 }
 
 /// Takes a guest's contents as there is room.
