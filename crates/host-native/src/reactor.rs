@@ -1,6 +1,6 @@
 //! The reactor: wakes tasks when descriptors of the host become ready, and at a time.
 //!
-//! It has no thread of its own unless [`drive`] starts one. A thread that must wait calls
+//! It has no thread of its own unless [`drive()`] starts one. A thread that must wait calls
 //! [`Reactor::wait`]; the first such thread leads: it sleeps in one system call over every
 //! registered descriptor and wakes whom it concerns. The others sleep on their own [`Parker`];
 //! when the leader leaves, it nudges one of them, which then leads.
