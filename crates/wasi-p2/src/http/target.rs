@@ -64,6 +64,28 @@ pub(crate) fn parse_path(text: &str) -> Option<PathAndQuery> {
     text.parse().ok()
 }
 
+/// Whether a guest may set this path: relative ones too, which it can read back and not send.
+pub(crate) fn is_path(text: &str) -> bool {
+    if text.starts_with('/') || text.len() > PATH_BYTES_MAX {
+        return parse_path(text).is_some();
+    }
+    parse_path(&format!("/{text}")).is_some()
+}
+
+/// Whether a guest may set this authority: one with a user too, which it can read back and not
+/// send.
+pub(crate) fn is_authority(text: &str) -> bool {
+    match text.rsplit_once('@') {
+        None => parse_authority(text).is_some(),
+        Some((user, host)) => {
+            !user.is_empty()
+                && text.len() <= AUTHORITY_BYTES_MAX
+                && parse_authority(host).is_some()
+                && text.parse::<Authority>().is_ok()
+        }
+    }
+}
+
 /// A scheme, as it is written: a guest reads back what it set.
 pub(crate) fn parse_scheme(text: &str) -> Option<Scheme> {
     if text.len() > 64 {
@@ -174,6 +196,22 @@ mod tests {
             assert!(parse_path(bad).is_none(), "{bad}");
         }
         assert!(parse_path(&format!("/{}", "a".repeat(70_000))).is_none());
+    }
+
+    #[test]
+    fn what_may_be_set_is_more_than_what_may_be_sent() {
+        for path in ["", "a/b", "../..", "?b", "/a"] {
+            assert!(is_path(path), "{path}");
+        }
+        for path in ["a b", "/a\r\nX: y", "a#b"] {
+            assert!(!is_path(path), "{path}");
+        }
+        for authority in ["a", "a:1", "user@a", "user:secret@a:80"] {
+            assert!(is_authority(authority), "{authority}");
+        }
+        for authority in ["", "::", ":@", "@@", "@:", "a:what", "user@", "a b@c"] {
+            assert!(!is_authority(authority), "{authority}");
+        }
     }
 
     #[test]

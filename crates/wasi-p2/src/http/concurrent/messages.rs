@@ -8,7 +8,7 @@ use wasmtime::component::{Access, Resource, StreamReader};
 use super::body::{Content, Outcome, Trailers};
 use super::{Http, Options, Request, RequestOptions, Response, types};
 use crate::State;
-use crate::http::{Fields, parse_authority, parse_path, parse_scheme, status_code};
+use crate::http::{Fields, is_authority, is_path, parse_scheme, status_code};
 
 type Set = wasmtime::Result<Result<(), ()>>;
 type SetOption = wasmtime::Result<Result<(), types::RequestOptionsError>>;
@@ -117,10 +117,13 @@ impl types::HostRequest for &mut State {
 
     fn set_path_with_query(&mut self, request: Resource<Request>, path: Option<String>) -> Set {
         let request = self.table.get_mut(&request)?;
-        if path.as_deref().is_some_and(|it| parse_path(it).is_none()) {
+        if path.as_deref().is_some_and(|it| !is_path(it)) {
             return Ok(Err(()));
         }
-        request.path = path;
+        request.path = path.map(|path| match path.is_empty() {
+            true => "/".to_owned(),
+            false => path,
+        });
         Ok(Ok(()))
     }
 
@@ -157,10 +160,7 @@ impl types::HostRequest for &mut State {
 
     fn set_authority(&mut self, request: Resource<Request>, authority: Option<String>) -> Set {
         let request = self.table.get_mut(&request)?;
-        if authority
-            .as_deref()
-            .is_some_and(|it| parse_authority(it).is_none())
-        {
+        if authority.as_deref().is_some_and(|it| !is_authority(it)) {
             return Ok(Err(()));
         }
         request.authority = authority;
