@@ -24,7 +24,9 @@ pub(crate) use body::{Direction, GuestBody, SharedBody, Writer, channel, empty, 
 pub(crate) use fields::FieldProblem;
 pub use fields::{Fields, is_forbidden, is_forbidden_trailer};
 pub use service::{HttpService, ReplyTo, Served, ServiceError};
-pub(crate) use target::{assemble, content_length, parse_path, parse_scheme, status_code};
+pub(crate) use target::{
+    assemble, content_length, is_authority, is_path, parse_path, parse_scheme, status_code,
+};
 pub use target::{authority_of, parse_authority};
 
 /// The response of a request that is under way. Dropping it gives the request up.
