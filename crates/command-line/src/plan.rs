@@ -254,6 +254,13 @@ pub(crate) fn plan(options: RunOptions, host: &dyn Host) -> Result<Plan, Command
         )?,
         None => grants::lock(None, &given)?,
     };
+    for grant in &lock.unused {
+        note!(
+            host,
+            "holm: warning: {} is not given: the app's holm.toml does not ask for it",
+            grant.to_option()
+        );
+    }
     let folder = app.as_ref().map(|app| app.folder.as_path());
     Ok(Plan {
         name: name(options.argv0, app.as_ref(), &path),

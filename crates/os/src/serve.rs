@@ -17,6 +17,7 @@ use holm_http::{
 };
 use holm_kernel::Task;
 use holm_wasi_p2::http::{HttpService, ServiceError};
+use holm_wasi_p2::views::{ViewError, Views};
 use holm_wasi_p2::{Bounds, State};
 
 use crate::command::{Command, Template};
@@ -47,6 +48,9 @@ pub enum ServeError {
     /// It is no service, or imports what nobody provides.
     #[error(transparent)]
     Service(#[from] ServiceError),
+    /// What its dependencies may do cannot be read.
+    #[error(transparent)]
+    Views(#[from] ViewError),
     /// CPU time is not counted for each request.
     #[error(
         "a limit of CPU time does not apply to requests, which share threads (bound their time with --timeout)"
@@ -91,7 +95,8 @@ impl System {
         };
         let loaded = self.engine.load(program, tier)?;
         let component = loaded.code.component().ok_or(ServeError::Module)?;
-        let service = HttpService::new(component)?;
+        let views = Views::of(component, || Ok(program.bytes()?))?;
+        let service = HttpService::new(component, &|linker| views.link(linker))?;
         let template = Arc::new(command.into_template());
         let limits = template.limits();
         if limits.cpu_ns != u64::MAX {
@@ -110,7 +115,7 @@ impl System {
             // Connections to others stay with the worker whose guests use them.
             let client = PooledClient::new(ClientOptions::default());
             let client = client.ok().map(Arc::new);
-            let make = self.make_state(template.clone(), client);
+            let make = self.make_state(template.clone(), views.clone(), client);
             Rc::new(ComponentService::new(
                 service.clone(),
                 make,
@@ -127,6 +132,7 @@ impl System {
     fn make_state(
         self: &Arc<System>,
         template: Arc<Template>,
+        views: Views,
         client: Option<Arc<PooledClient>>,
     ) -> Arc<MakeState> {
         let system = self.clone();
@@ -141,7 +147,8 @@ impl System {
             let process = process.map_err(|error| error.to_string())?;
             let timer = Arc::new(StoreTimer::new(process.clock().clone()));
             let task = Task::new(process, waker.clone());
-            let state = State::new(task, blocker.clone(), timer, Bounds::default());
+            let mut state = State::new(task, blocker.clone(), timer, Bounds::default());
+            views.enter(&mut state).map_err(|error| error.to_string())?;
             Ok(match &client {
                 Some(client) => state.with_http(client.clone()),
                 None => state,

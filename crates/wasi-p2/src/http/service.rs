@@ -14,6 +14,7 @@ use wasmtime::{Store, UpdateDeadline};
 use super::{Body, ErrorCode, concurrent};
 use crate::State;
 use crate::bindings::p3_http;
+use crate::command::Provide;
 use crate::link::{LinkError, Waiting, link};
 use crate::p2::http::{IncomingRequest, ResponseOutparam};
 
@@ -78,15 +79,18 @@ pub struct Served {
 }
 
 impl HttpService {
-    /// Finds the handler of a component, and gives it what it imports.
+    /// Finds the handler of a component, and gives it what it imports: of WASI, and of whoever
+    /// provides more.
     ///
     /// # Errors
     ///
     /// [`ServiceError`].
-    pub fn new(component: &Component) -> Result<HttpService, ServiceError> {
+    pub fn new(component: &Component, provide: Provide<'_>) -> Result<HttpService, ServiceError> {
         let handler = find_handler(component)?;
         let mut linker = Linker::new(component.engine());
-        link(&mut linker, component, Waiting::Suspended, &[])?;
+        let provided = provide(&mut linker).map_err(LinkError::Mismatch)?;
+        let provided: Vec<&str> = provided.iter().map(String::as_str).collect();
+        link(&mut linker, component, Waiting::Suspended, &provided)?;
         let pre = linker
             .instantiate_pre(component)
             .map_err(LinkError::Mismatch)?;
