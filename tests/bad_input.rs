@@ -113,13 +113,14 @@ fn wasm_of_wrong_type() -> Vec<u8> {
 }
 
 #[test]
-fn a_component_is_told_apart() {
-    run_file("c.wasm", wasm("(component)")).refuses(NOT_RUNNABLE, &["c.wasm is a component"]);
-    let http = wasm(
-        "(component (import \"wasi:http/types@0.2.3\" (instance)) \
-                    (import \"wasi:cli/environment@0.2.3\" (instance)))",
+fn a_component_that_is_no_command() {
+    run_file("c.wasm", wasm("(component)"))
+        .refuses(NOT_RUNNABLE, &["a library, not a command", "no function"]);
+    let service = wasm(
+        "(component (component $c) (instance $i (instantiate $c)) \
+                    (export \"wasi:http/incoming-handler@0.2.3\" (instance $i)))",
     );
-    run_file("c.wasm", http).refuses(NOT_RUNNABLE, &["c.wasm is a component", "wasi:"]);
+    run_file("c.wasm", service).refuses(NOT_RUNNABLE, &["an HTTP service", "holm serve FILE"]);
 }
 
 #[test]

@@ -160,8 +160,6 @@ const COMPONENT: &str = r#"(component
         (@producers (processed-by "someone" "1.0")))
     (component $inner (core module (memory 1)))
     (core instance $i (instantiate $m))
-    (type $point' (record (field "x" u32) (field "y" u32)))
-    (export $point "point" (type $point'))
     (func $add (export "add") (param "a" u32) (param "b" u32) (result u32)
         (canon lift (core func $i "add")))
     (instance $ops (export "sum" (func $add)))
@@ -211,8 +209,8 @@ fn a_component_shows_its_world_and_what_is_inside() {
     assert_eq!(
         functions,
         [
-            (None, "add", signature),
-            (Some("example:math/ops@1.0.0"), "sum", signature)
+            (Some("example:math/ops@1.0.0"), "sum", signature),
+            (None, "add", signature)
         ]
     );
     let world = component.world.expect("a world");
