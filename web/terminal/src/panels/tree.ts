@@ -25,6 +25,7 @@ export class Tree {
   #nodes: { node: Node; level: number; row: HTMLElement }[] = [];
   #selected: string | undefined;
   #round = 0;
+  #drawn: Promise<void> = Promise.resolve();
   #typed = "";
   #typedAt = 0;
 
@@ -55,10 +56,14 @@ export class Tree {
     this.#wiring.selected(this.selected);
   }
 
-  /** Reads the open folders again. */
-  async refresh(): Promise<void> {
+  /** Reads the open folders again. When it is over they are drawn, by this round or a later one. */
+  refresh(): Promise<void> {
     this.#round += 1;
-    const round = this.#round;
+    this.#drawn = this.#read(this.#round);
+    return this.#drawn;
+  }
+
+  async #read(round: number): Promise<void> {
     const found: { node: Node; level: number }[] = [];
     const gather = async (path: string, level: number): Promise<void> => {
       for (const node of await this.#wiring.children(path)) {
@@ -67,8 +72,9 @@ export class Tree {
       }
     };
     await gather("/", 1);
-    if (round !== this.#round) return;
-    this.#draw(found);
+    // Whoever waits for this round goes on to select what only the later one has drawn.
+    if (round === this.#round) this.#draw(found);
+    else await this.#drawn;
   }
 
   #draw(found: readonly { node: Node; level: number }[]): void {
