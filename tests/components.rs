@@ -190,8 +190,9 @@ fn is_tested(name: &str) -> bool {
 }
 
 /// Guests that other tests and the benchmarks run.
-const ELSEWHERE: [&str; 3] = [
+const ELSEWHERE: [&str; 4] = [
     "component-rust/p3_hello",
+    "component-rust/p3_tcp_echo",
     "component-rust/tcp_echo",
     "component-rust/net_probe",
 ];

@@ -1,8 +1,10 @@
 //! The network as programs meet it: what is refused, how that is told, and what bounds there are.
 
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::thread;
 
-use crate::support::{Done, run};
+use crate::support::{Done, Running, run};
 
 fn probe(options: &[&str], attempts: &[&str]) -> Done {
     run(options)
@@ -95,4 +97,57 @@ fn pollables_without_end_are_a_trap_that_names_the_bound() {
     probe(&[], &["pollables"])
         .code(134)
         .says("more resources at once than one may");
+}
+
+/// Starts a server of echoes, and says where it listens.
+fn echo(guest: &str, arguments: &[&str]) -> (Running, SocketAddr) {
+    let mut server = run(["--net", "listen:127.0.0.1:0"])
+        .guest(guest)
+        .args(arguments)
+        .start();
+    let line = server.first_line();
+    let address = line.trim().strip_prefix("listening on ");
+    let address = address.and_then(|address| address.parse().ok());
+    (server, address.unwrap_or_else(|| panic!("{line}")))
+}
+
+/// More than sockets hold, so that both ends wait for each other, and a second connection after
+/// the first, in components of both versions.
+#[test]
+fn what_is_sent_comes_back() {
+    let bytes: Vec<u8> = (0..8 << 20).map(|at: u32| (at % 251) as u8).collect();
+    for (guest, arguments) in [
+        (
+            "component-rust/tcp_echo",
+            &["serve", "127.0.0.1:0", "2"][..],
+        ),
+        ("component-rust/p3_tcp_echo", &["127.0.0.1:0", "2"]),
+    ] {
+        let (server, address) = echo(guest, arguments);
+        let mut receiver = TcpStream::connect(address).expect("a connection");
+        let mut sender = receiver.try_clone().expect("a second handle");
+        let sent = bytes.clone();
+        let sending = thread::spawn(move || {
+            sender.write_all(&sent)?;
+            sender.shutdown(Shutdown::Write)
+        });
+        let mut back = Vec::new();
+        receiver.read_to_end(&mut back).expect("the echo");
+        sending.join().expect("the sender").expect("sent");
+        assert!(
+            back == bytes,
+            "{guest}: {} of {} bytes",
+            back.len(),
+            bytes.len()
+        );
+
+        let net = format!("connect:{address}");
+        run(["--net", &net])
+            .guest("component-rust/tcp_echo")
+            .args(["connect", &address.to_string(), "20"])
+            .go()
+            .code(0)
+            .shows("\"messages\": 20");
+        server.end().code(0);
+    }
 }
