@@ -54,10 +54,11 @@ pub(crate) fn run(plan: Plan, host: &NativeHost) -> Result<u8, CommandError> {
     command.on_abandon(move |finished| {
         std::process::exit(i32::from(abandoned.finish(finished)));
     });
-    let finished = ready
+    let mut finished = ready
         .system
         .run(&ready.program, command)
         .map_err(|error| failed(&error))?;
+    std::mem::take(&mut finished.remains).leak();
     Ok(run.finish(finished))
 }
 

@@ -84,7 +84,7 @@ pub use holm_http as http;
 pub use image::ArchiveError;
 pub use imports::{Caller, ImportError, Imports};
 pub use instance::{CallError, Function, FunctionError, Instance, InstantiateError, Instantiator};
-pub use run::{Failure, Finished, RunError};
+pub use run::{Failure, Finished, Remains, RunError};
 pub use serve::{ServeError, ServeOptions};
 pub use stdio::{Captured, Stdio};
 pub use system::{System, SystemError, SystemOptions};

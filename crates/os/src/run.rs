@@ -1,5 +1,7 @@
 //! Running a program as a process, from its start to what is to be said of its end.
 
+use std::any::Any;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -80,6 +82,30 @@ pub struct Finished {
     pub code: String,
     /// Most memory of the whole host process, in bytes.
     pub peak_resident_bytes: u64,
+    /// What it ran in, which goes with this.
+    pub remains: Remains,
+}
+
+/// The store of a program that has ended: its memories, tables and code. Whoever ends the host
+/// process next has nothing to gain from taking it apart: see [`Remains::leak`].
+#[derive(Default)]
+pub struct Remains(Option<Box<dyn Any + Send>>);
+
+impl Remains {
+    fn of(store: impl Any + Send) -> Remains {
+        Remains(Some(Box::new(store)))
+    }
+
+    /// Leaves it to the end of the host process.
+    pub fn leak(self) {
+        std::mem::forget(self.0);
+    }
+}
+
+impl fmt::Debug for Remains {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Remains").finish_non_exhaustive()
+    }
 }
 
 impl System {
@@ -133,6 +159,7 @@ impl System {
             results,
             dump,
             dependencies,
+            remains,
         } = ran;
         if let Some(watchdog) = watchdog {
             watchdog.returned();
@@ -151,6 +178,7 @@ impl System {
         };
         let mut finished = meter.finished(process, status, failure, results);
         finished.dependencies = dependencies;
+        finished.remains = remains;
         Ok(finished)
     }
 }
@@ -163,6 +191,7 @@ struct Ran {
     /// The core dump, when one is wanted and there was a trap.
     dump: Option<Vec<u8>>,
     dependencies: Vec<Arc<Process>>,
+    remains: Remains,
 }
 
 /// Runs what was loaded, on the calling thread, until it has ended.
@@ -191,12 +220,13 @@ fn execute(
                 blocker,
                 bounds: StoreBounds::default(),
             };
-            let ended = run_module(module, task, &options);
+            let mut ended = run_module(module, task, &options);
             Ran {
-                dump: plan.dump(&ended.outcome, ended.store, program.name()),
+                dump: plan.dump(&ended.outcome, &mut ended.store, program.name()),
                 outcome: ended.outcome,
                 results: ended.results,
                 dependencies: Vec::new(),
+                remains: Remains::of(ended.store),
             }
         }
         Code::Component(component) => {
@@ -221,6 +251,7 @@ fn execute(
                         results: Vec::new(),
                         dump: None,
                         dependencies: Vec::new(),
+                        remains: Remains::default(),
                     };
                 }
             };
@@ -232,7 +263,7 @@ fn execute(
                 None => command::Entry::Command,
             };
             let provide = |linker: &mut _| views.link(linker);
-            let ended = match executor {
+            let mut ended = match executor {
                 Some(executor) => {
                     executor.block_on(command::run_suspended(component, state, entry, &provide))
                 }
@@ -240,10 +271,11 @@ fn execute(
             };
             let dependencies = ended.store.data().views().cloned().collect();
             Ran {
-                dump: plan.dump(&ended.outcome, ended.store, program.name()),
+                dump: plan.dump(&ended.outcome, &mut ended.store, program.name()),
                 outcome: ended.outcome,
                 results: ended.results,
                 dependencies,
+                remains: Remains::of(ended.store),
             }
         }
     }
@@ -297,6 +329,7 @@ impl Meter {
             start: self.start,
             code: self.code.clone(),
             peak_resident_bytes: Usage::now().peak_resident_bytes,
+            remains: Remains::default(),
         }
     }
 }

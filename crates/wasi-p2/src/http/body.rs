@@ -425,13 +425,13 @@ impl InputSource for SharedBody {
         &mut self,
         max: usize,
         context: &mut Context<'_>,
-    ) -> Poll<Result<Bytes, StreamFailure>> {
+    ) -> Poll<Result<Vec<u8>, StreamFailure>> {
         if max == 0 {
-            return Poll::Ready(Ok(Bytes::new()));
+            return Poll::Ready(Ok(Vec::new()));
         }
         match self.lock().poll_bytes(max, context) {
             Poll::Pending => Poll::Pending,
-            Poll::Ready(Ok(Some(bytes))) => Poll::Ready(Ok(bytes)),
+            Poll::Ready(Ok(Some(bytes))) => Poll::Ready(Ok(bytes.into())),
             Poll::Ready(Ok(None)) => Poll::Ready(Err(StreamFailure::Closed)),
             Poll::Ready(Err(error)) => Poll::Ready(Err(failed(error))),
         }

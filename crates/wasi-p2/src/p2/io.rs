@@ -3,7 +3,6 @@
 use std::future::poll_fn;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use wasmtime::component::{HasSelf, Linker, Resource};
 
 use crate::bindings::{p2, suspending, waiting};
@@ -93,11 +92,11 @@ impl State {
     }
 
     /// Reads without waiting: nothing yet is an empty list.
-    fn read_now(&mut self, stream: &Resource<InputStream>, length: u64) -> Answer<Bytes> {
+    fn read_now(&mut self, stream: &Resource<InputStream>, length: u64) -> Answer<Vec<u8>> {
         let waker = self.guest.task.waker().clone();
         match self.poll_read(stream.rep(), length, &mut Context::from_waker(&waker)) {
             Poll::Ready(answer) => answer,
-            Poll::Pending => Ok(Bytes::new()),
+            Poll::Pending => Ok(Vec::new()),
         }
     }
 
@@ -106,10 +105,10 @@ impl State {
         stream: u32,
         length: u64,
         context: &mut Context<'_>,
-    ) -> Poll<Answer<Bytes>> {
+    ) -> Poll<Answer<Vec<u8>>> {
         // A file answers an empty read as the end where it has one.
         if length == 0 {
-            return Poll::Ready(Ok(Bytes::new()));
+            return Poll::Ready(Ok(Vec::new()));
         }
         self.poll_read(stream, length, context)
     }
@@ -285,7 +284,7 @@ macro_rules! hosts {
 
         impl $bindings::wasi::io::streams::HostInputStream for State {
             fn read(&mut self, stream: Resource<InputStream>, length: u64) -> Answer<Vec<u8>> {
-                self.read_now(&stream, length).map(Vec::from)
+                self.read_now(&stream, length)
             }
 
             $($async)? fn blocking_read(
@@ -293,9 +292,13 @@ macro_rules! hosts {
                 stream: Resource<InputStream>,
                 length: u64,
             ) -> Answer<Vec<u8>> {
-                let bytes = $wait!(self, |state, context, _deadline| state
-                    .poll_read_some(stream.rep(), length, context))?;
-                Ok(Vec::from(bytes))
+                if length > 0
+                    && let Some(bytes) = self.read_at_once(stream.rep(), length)?
+                {
+                    return Ok(bytes);
+                }
+                $wait!(self, |state, context, _deadline| state
+                    .poll_read_some(stream.rep(), length, context))
             }
 
             fn skip(&mut self, stream: Resource<InputStream>, length: u64) -> Answer<u64> {

@@ -176,7 +176,7 @@ impl InputSource for Nothing {
         &mut self,
         _max: usize,
         _context: &mut Context<'_>,
-    ) -> Poll<Result<Bytes, StreamFailure>> {
+    ) -> Poll<Result<Vec<u8>, StreamFailure>> {
         Poll::Ready(Err(StreamFailure::Closed))
     }
 

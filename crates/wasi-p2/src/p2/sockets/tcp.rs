@@ -40,7 +40,7 @@ impl InputSource for Ended {
         &mut self,
         _max: usize,
         _context: &mut Context<'_>,
-    ) -> Poll<Result<Bytes, StreamFailure>> {
+    ) -> Poll<Result<Vec<u8>, StreamFailure>> {
         Poll::Ready(Err(StreamFailure::Closed))
     }
 
