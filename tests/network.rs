@@ -1,7 +1,7 @@
 //! The network as programs meet it: what is refused, how that is told, and what bounds there are.
 
 use std::io::{Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::thread;
 
 use crate::support::{Done, Running, run};
@@ -33,9 +33,13 @@ fn without_rules_nothing_is_reached() {
         "connect to 127.0.0.1:18181. To allow it: --net tcp:connect:127.0.0.1:18181. Think first: it is a loopback address",
         "connect to 10.1.2.3:5432. To allow it: --net tcp:connect:10.1.2.3:5432. Think first: it is an address of a private network",
         "look up the name example.com. To allow it: --net resolve:example.com",
+        // Who binds before it sends is no server.
+        "send datagrams to 127.0.0.1:53. To allow it: --net udp:connect:127.0.0.1:53",
+        "send datagrams to 9.9.9.9:53. To allow it: --net udp:connect:9.9.9.9:53",
     ] {
         assert!(done.stderr.contains(told), "{told}\n{done}");
     }
+    assert!(!done.stderr.contains("listen"), "{done}");
 }
 
 #[test]
@@ -49,6 +53,24 @@ fn the_rule_that_is_told_is_enough() {
     probe(&["--net", &rule], &[&attempt])
         .code(0)
         .shows(": connected\n");
+}
+
+#[test]
+fn the_rule_that_is_told_is_enough_for_datagrams() {
+    let server = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let address = server.local_addr().expect("an address");
+    for attempt in [format!("udp:{address}"), format!("udp-to:{address}")] {
+        let rule = format!("udp:connect:{address}");
+        let done = probe(&[], &[&attempt]).code(0).shows(": refused (");
+        assert!(
+            done.stderr
+                .contains(&format!("To allow it: --net {rule}. ")),
+            "{done}"
+        );
+        assert_eq!(done.stderr.matches("refused").count(), 1, "{done}");
+        let done = probe(&["--net", &rule], &[&attempt]).code(0).silent();
+        assert!(!done.stdout.contains("refused"), "{done}");
+    }
 }
 
 /// A rule for every public address leads to no address of this machine, of a private network or

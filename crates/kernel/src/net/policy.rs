@@ -40,6 +40,9 @@ pub(crate) enum BoundAs {
     Server,
     /// To have a local port from which to reach others.
     Client,
+    /// As a client, by a process that may reach nobody: there is no socket of the host's behind
+    /// it, and whatever is done with it is refused, by the name of what it was wanted for.
+    Nowhere,
     /// On the virtual loopback.
     Local,
 }
@@ -127,15 +130,17 @@ impl NetworkPolicy {
         let ip = address.ip();
         let local = (ip.is_loopback() || ip.is_unspecified()) && self.allows_loopback();
         // A local port that the host chooses and nobody is answered on exposes nothing.
-        let client = (ip.is_loopback() || ip.is_unspecified())
-            && address.port() == 0
-            && self.allows_client(protocol);
+        let chosen = (ip.is_loopback() || ip.is_unspecified()) && address.port() == 0;
+        let client = chosen && self.allows_client(protocol);
         if self.allows_listen(protocol, address) {
             Some(BoundAs::Server)
         } else if local && (ip.is_loopback() || !client) {
             Some(BoundAs::Local)
+        } else if client {
+            Some(BoundAs::Client)
         } else {
-            client.then_some(BoundAs::Client)
+            // Most that bind like this are clients, and what they need is told where they name it.
+            chosen.then_some(BoundAs::Nowhere)
         }
     }
 }
@@ -164,7 +169,7 @@ impl Process {
         Err(self.refuse_connect(protocol, address))
     }
 
-    fn refuse_connect(&self, protocol: Protocol, address: SocketAddr) -> Errno {
+    pub(crate) fn refuse_connect(&self, protocol: Protocol, address: SocketAddr) -> Errno {
         let class = classify(address.ip());
         let name = self.network.pins.name_of(address.ip());
         let by_name = name.as_deref().filter(|_| class == AddressClass::Public);
@@ -190,7 +195,7 @@ impl Process {
         Err(self.refuse_listen(protocol, address))
     }
 
-    fn refuse_listen(&self, protocol: Protocol, address: SocketAddr) -> Errno {
+    pub(crate) fn refuse_listen(&self, protocol: Protocol, address: SocketAddr) -> Errno {
         let rule = rule_to_listen(protocol, address.ip(), address.port());
         self.refuse(rule, None, classify(address.ip()))
     }

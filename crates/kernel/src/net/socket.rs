@@ -41,6 +41,8 @@ struct State {
     asked: Option<SocketAddr>,
     /// Peer of a datagram socket.
     peer: Option<SocketAddr>,
+    /// Whom it was last refused to reach, while it is bound to be nowhere.
+    refused: Option<SocketAddr>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +98,7 @@ impl NetSocket {
                 bound: None,
                 asked: None,
                 peer: None,
+                refused: None,
             }),
         })
     }
@@ -129,8 +132,10 @@ impl NetSocket {
         address: SocketAddr,
         bound: BoundAs,
     ) -> Result<()> {
-        self.move_to(state, process, bound == BoundAs::Local)?;
-        state.socket.bind(address)?;
+        if bound != BoundAs::Nowhere {
+            self.move_to(state, process, bound == BoundAs::Local)?;
+            state.socket.bind(address)?;
+        }
         state.bound = Some(bound);
         state.asked = Some(address);
         Ok(())
@@ -148,10 +153,11 @@ impl NetSocket {
                 process.check_listen(self.protocol(), asked)?;
                 state.bound = Some(BoundAs::Server);
             }
+            (Phase::Idle, Some(BoundAs::Nowhere)) => return Err(self.refuse(process, &state)),
             (Phase::Idle, None) => {
                 let any = unspecified(self.family);
                 let bound = process.check_bind(self.protocol(), any)?;
-                if bound == BoundAs::Client {
+                if matches!(bound, BoundAs::Client | BoundAs::Nowhere) {
                     process.check_listen(self.protocol(), any)?;
                 }
                 self.bind_as(&mut state, process, any, bound)?;
@@ -229,7 +235,13 @@ impl NetSocket {
     /// Checks the rules for an address, and that the socket is on the side where it is: the
     /// virtual loopback, when somebody answers there or nothing else is allowed.
     fn choose_side(&self, state: &mut State, process: &Process, address: SocketAddr) -> Result<()> {
-        let route = process.check_connect(self.protocol(), address)?;
+        let route = process.check_connect(self.protocol(), address);
+        if state.bound == Some(BoundAs::Nowhere) {
+            state.refused = Some(address);
+            // Where it may be reached from is asked of the process that bound it.
+            route.and(Err(Errno::NetworkUnreachable))?;
+        }
+        let route = route?;
         if state.bound.is_some() {
             let fits = if state.local { route.local } else { route.host };
             return if fits {
@@ -240,6 +252,18 @@ impl NetSocket {
         }
         let served = process.kernel().loopback.is_served(self.kind, address);
         self.move_to(state, process, route.local && (served || !route.host))
+    }
+
+    /// Refuses what a socket that is bound to be nowhere was wanted for, as far as that is known:
+    /// to hear from whom it was refused to reach, or else from anybody.
+    fn refuse(&self, process: &Process, state: &State) -> Errno {
+        match state.refused {
+            Some(address) => process.refuse_connect(self.protocol(), address),
+            None => {
+                let asked = state.asked.unwrap_or(unspecified(self.family));
+                process.refuse_listen(self.protocol(), asked)
+            }
+        }
     }
 
     pub(crate) fn disconnect(&self, waker: &Waker) -> Poll<Result<()>> {
@@ -272,6 +296,7 @@ impl NetSocket {
                 bound: state.bound,
                 asked: None,
                 peer: None,
+                refused: None,
             }),
         }))
     }
@@ -290,6 +315,9 @@ impl NetSocket {
             }
             (SocketKind::Stream, ..) => return Poll::Ready(Err(Errno::NotConnected)),
             (SocketKind::Datagram, _, None) => return Poll::Ready(Err(Errno::Invalid)),
+            (SocketKind::Datagram, _, Some(BoundAs::Nowhere)) => {
+                return Poll::Ready(Err(self.refuse(process, &state)));
+            }
             (SocketKind::Datagram, _, Some(_)) => {}
         }
         for _ in 0..DROPPED_MAX {
@@ -352,12 +380,13 @@ impl NetSocket {
         state.socket.shutdown(how)
     }
 
-    pub(crate) fn local_address(&self) -> Result<SocketAddr> {
+    pub(crate) fn local_address(&self, process: &Process) -> Result<SocketAddr> {
         let state = crate::lock(&self.state).clone();
-        if state.bound.is_none() {
-            return Err(Errno::Invalid);
+        match state.bound {
+            None => Err(Errno::Invalid),
+            Some(BoundAs::Nowhere) => Err(self.refuse(process, &state)),
+            Some(_) => state.socket.local_address(),
         }
-        state.socket.local_address()
     }
 
     pub(crate) fn peer_address(&self) -> Result<SocketAddr> {
@@ -391,7 +420,11 @@ impl NetSocket {
     }
 
     pub(crate) fn readiness(&self, interest: Interest, waker: &Waker) -> Poll<Result<Readiness>> {
-        let socket = crate::lock(&self.state).socket.clone();
-        socket.readiness(interest, waker)
+        let state = crate::lock(&self.state).clone();
+        if state.bound == Some(BoundAs::Nowhere) {
+            // What comes next is refused, and does not wait to be.
+            return Poll::Ready(Ok(Readiness::default()));
+        }
+        state.socket.readiness(interest, waker)
     }
 }

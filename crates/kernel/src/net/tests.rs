@@ -296,7 +296,7 @@ fn without_a_rule_nothing_is_bound_connected_or_sent() {
     let mut task = system().task([]);
     let stream = open(&mut task, SocketKind::Stream);
     let datagram = open(&mut task, SocketKind::Datagram);
-    for address in ["127.0.0.1:80", "9.9.9.9:80", "0.0.0.0:0"] {
+    for address in ["127.0.0.1:80", "9.9.9.9:80", "0.0.0.0:80", "9.9.9.9:0"] {
         assert_eq!(
             ready(task.sock_bind(stream, at(address))),
             Err(Errno::Access)
@@ -324,6 +324,73 @@ fn without_a_rule_nothing_is_bound_connected_or_sent() {
         ready(task.name_lookup("example.com", &mut [])),
         Err(Errno::Access)
     );
+}
+
+fn refused_rules(process: &Process) -> Vec<String> {
+    let rules = process.denials().into_iter();
+    rules
+        .filter_map(|denial| match denial.cause {
+            Cause::Network { rule, .. } => Some(rule.to_string()),
+            _ => None,
+        })
+        .collect()
+}
+
+/// A client that binds first is told of its destination: a rule to listen would not help it.
+#[test]
+fn who_binds_to_any_port_is_told_what_that_was_for() {
+    let system = system();
+    let data = [IoSlice::new(b"x")];
+    for rules in [vec![], vec![connect(HostPattern::Public, 443)]] {
+        let mut task = system.task(rules);
+        let client = open(&mut task, SocketKind::Datagram);
+        ready(task.sock_bind(client, at("0.0.0.0:0"))).expect("bound to be nowhere");
+        let sent = task.sock_send_to(client, &data, Some(at("9.9.9.9:53")));
+        assert_eq!(ready(sent), Err(Errno::Access));
+        assert_eq!(
+            ready(task.sock_connect(client, at("9.9.9.9:53"))),
+            Err(Errno::Access)
+        );
+        // Nor does it wait for an answer that nothing may bring.
+        let received = task.sock_recv_from(client, &mut [0; 8], RecvFlags::NONE);
+        assert_eq!(ready(received).map(drop), Err(Errno::Access));
+        assert_eq!(refused_rules(task.process()), ["udp:connect:9.9.9.9:53"]);
+    }
+    let mut task = system.task([]);
+    let server = open(&mut task, SocketKind::Datagram);
+    ready(task.sock_bind(server, at("127.0.0.1:0"))).expect("bound to be nowhere");
+    assert_eq!(
+        ready(task.sock_bind(server, at("127.0.0.1:0"))),
+        Err(Errno::Invalid)
+    );
+    assert_eq!(ready(task.sock_local_address(server)), Err(Errno::Access));
+    let received = task.sock_recv_from(server, &mut [0; 8], RecvFlags::NONE);
+    assert_eq!(ready(received).map(drop), Err(Errno::Access));
+    let stream = open(&mut task, SocketKind::Stream);
+    ready(task.sock_bind(stream, at("0.0.0.0:0"))).expect("bound to be nowhere");
+    assert_eq!(ready(task.sock_listen(stream, 1)), Err(Errno::Access));
+    assert_eq!(
+        refused_rules(task.process()),
+        ["udp:listen:127.0.0.1:0", "tcp:listen:0.0.0.0:0"]
+    );
+}
+
+/// A neighbour on the virtual loopback finds nobody where a process without rules was bound.
+#[test]
+fn who_is_bound_to_be_nowhere_is_not_reached() {
+    let system = system();
+    let mut hidden = system.task([]);
+    let socket = open(&mut hidden, SocketKind::Datagram);
+    ready(hidden.sock_bind(socket, at("127.0.0.1:0"))).expect("bound to be nowhere");
+    let mut neighbour = system.task([NetRule::Loopback]);
+    let sender = open(&mut neighbour, SocketKind::Datagram);
+    for port in 49152..=u16::MAX {
+        let to = SocketAddr::new(ip("127.0.0.1"), port);
+        let sent = neighbour.sock_send_to(sender, &[IoSlice::new(b"x")], Some(to));
+        assert_eq!(ready(sent), Ok(1));
+    }
+    let received = hidden.sock_recv_from(socket, &mut [0; 8], RecvFlags::NONE);
+    assert_eq!(ready(received).map(drop), Err(Errno::Access));
 }
 
 #[test]

@@ -62,7 +62,7 @@ pub(crate) fn sock_disconnect(task: &mut Task, fd: Fd) -> SysResult<()> {
 
 pub(crate) fn sock_local_address(task: &mut Task, fd: Fd) -> SysResult<SocketAddr> {
     let (_, socket) = task.net_socket(fd)?;
-    done(socket.local_address())
+    done(socket.local_address(&task.process))
 }
 
 pub(crate) fn sock_peer_address(task: &mut Task, fd: Fd) -> SysResult<SocketAddr> {
