@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::support::archive::{TREE, tar};
+use crate::support::http_server::HttpServer;
 use crate::support::{Folder, guest, run};
 
 /// Learns a run of `name` in a folder that holds it, and gives back the manifest.
@@ -197,4 +198,35 @@ fn what_was_refused_is_not_learned() {
     .code(1)
     .says("were refused and are not in it");
     assert!(!folder.read("holm.toml").contains("\"rw\""));
+}
+
+/// What a component asks of the HTTP client is learned as what it does with sockets is.
+#[test]
+fn a_request_over_http_is_learned_with_its_name() {
+    let server = HttpServer::start();
+    let port = server.address().port();
+    let folder = Folder::new();
+    let attempts = [
+        format!("get:http://127.0.0.1:{port}/hello"),
+        "get:http://refused.example:81/".to_owned(),
+    ];
+    let attempts = [attempts[0].as_str(), attempts[1].as_str()];
+    let rule = format!("tcp:connect:127.0.0.1:{port}");
+    let manifest = learn(
+        &folder,
+        "component-rust/net_probe",
+        &["--net", "127.0.0.0/8:*"],
+        &attempts,
+    );
+    assert!(manifest.contains(&format!("\"{rule}\"")), "{manifest}");
+    assert!(
+        manifest.contains("\"tcp:connect:refused.example:81\""),
+        "{manifest}"
+    );
+    run(["--grant-needs", ".", attempts[0]])
+        .directory(folder.path())
+        .go()
+        .code(0)
+        .shows(": 200 hello\n");
+    assert_eq!(server.requests(), 2);
 }

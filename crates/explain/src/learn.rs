@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use holm_abi::{Errno, Fd, Syscall};
+use holm_kernel::net::HostTarget;
 use holm_kernel::{Answer, Argument, Cause, Mount, Observer, Process, TraceEvent};
 use holm_package::grant::{Access, ListenAddress, Lock, LockedSource, parse_net_rule};
 use holm_package::manifest::{Manifest, MountNeed, MountSource, Needs, TemporaryNeed};
@@ -252,6 +253,11 @@ fn holds(mount: &str, path: &str) -> bool {
 }
 
 impl Observer for Learner {
+    fn connects(&self, _process: &Process, host: &HostTarget, port: u16, addresses: &[SocketAddr]) {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.network.request(host, port, addresses);
+    }
+
     fn started(&self, process: &Process) {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         used.directories.extend(process.granted_directories());

@@ -14,6 +14,7 @@ use holm_abi::{
     ShutdownFlags, Signal, SocketKind, SocketOption, Stat, Subscription, Syscall, Whence,
 };
 
+use crate::net::HostTarget;
 use crate::process::Process;
 
 /// Whoever wants to see system calls.
@@ -24,6 +25,12 @@ pub trait Observer: Debug + Send + Sync {
     }
     /// A call has completed. Called on the guest's thread: be quick.
     fn completed(&self, event: &TraceEvent<'_>);
+    /// A client of the host's, such as one of HTTP, is about to connect to `host` for a process
+    /// that may: to one of `addresses`, or through a proxy that is told the name when there are
+    /// none. Called on any thread: be quick.
+    fn connects(&self, process: &Process, host: &HostTarget, port: u16, addresses: &[SocketAddr]) {
+        let _ = (process, host, port, addresses);
+    }
 }
 
 /// Passes each event on to all of them, in order.
@@ -51,6 +58,12 @@ impl Observer for Observers {
     fn completed(&self, event: &TraceEvent<'_>) {
         for observer in &self.0 {
             observer.completed(event);
+        }
+    }
+
+    fn connects(&self, process: &Process, host: &HostTarget, port: u16, addresses: &[SocketAddr]) {
+        for observer in &self.0 {
+            observer.connects(process, host, port, addresses);
         }
     }
 }

@@ -21,6 +21,9 @@ pub(super) struct UsedNetwork {
     served: BTreeSet<(Protocol, SocketAddr)>,
     /// The names that were looked up, with what they were answered.
     names: BTreeMap<String, Vec<IpAddr>>,
+    /// Where a client of the host's connected to for it, and the addresses that were allowed;
+    /// none when a proxy was told the name.
+    requested: BTreeMap<(String, u16), Vec<SocketAddr>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -103,6 +106,24 @@ impl UsedNetwork {
         }
     }
 
+    /// A request left through a client of the host's.
+    pub(super) fn request(&mut self, host: &HostTarget, port: u16, addresses: &[SocketAddr]) {
+        let name = match host {
+            HostTarget::Name(name) => name.clone(),
+            HostTarget::Address(_) => {
+                for address in addresses {
+                    keep(&mut self.reached, (Protocol::Tcp, *address));
+                }
+                return;
+            }
+        };
+        if self.requested.len() < KEPT_MAX {
+            self.requested
+                .entry((name, port))
+                .or_insert_with(|| addresses.to_vec());
+        }
+    }
+
     fn reach(&mut self, fd: Fd, address: Option<SocketAddr>) {
         if let (Some(socket), Some(address)) = (self.sockets.get(&fd), address) {
             keep(&mut self.reached, (socket.protocol, address));
@@ -140,6 +161,9 @@ impl UsedNetwork {
                 });
             }
         }
+        for ((name, port), addresses) in &self.requested {
+            rules.extend(rules_to_request(name, *port, addresses));
+        }
         for (protocol, address) in &self.served {
             if policy.allows_listen(*protocol, *address) {
                 rules.push(NetRule::Listen {
@@ -174,6 +198,31 @@ impl UsedNetwork {
             None => HostPattern::Range(AddressRange::of(unwrap_disguise(ip))),
         }
     }
+}
+
+/// The rules under which a request to a name may be sent: the name itself, as far as it leads to
+/// public addresses, and the others beside it.
+fn rules_to_request(name: &str, port: u16, addresses: &[SocketAddr]) -> Vec<NetRule> {
+    let (public, special): (Vec<_>, Vec<_>) = addresses
+        .iter()
+        .partition(|address| classify(address.ip()) == AddressClass::Public);
+    let connect = |host| NetRule::Connect {
+        protocol: Protocol::Tcp,
+        host,
+        ports: PortRanges::one(port),
+    };
+    let exactly = || NamePattern::Exactly(name.to_owned());
+    let mut rules = Vec::new();
+    if !public.is_empty() || addresses.is_empty() {
+        rules.push(connect(HostPattern::Name(exactly())));
+    } else if name != "localhost" && !name.ends_with(".localhost") {
+        rules.push(NetRule::Resolve(exactly()));
+    }
+    rules.extend(special.into_iter().map(|address: &SocketAddr| {
+        let range = AddressRange::of(unwrap_disguise(address.ip()));
+        connect(HostPattern::Range(range))
+    }));
+    rules
 }
 
 impl UsedSocket {

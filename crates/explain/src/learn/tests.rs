@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use holm_abi::{AddressFamily, Errno, Fd, FdFlags, SocketKind};
 use holm_kernel::deterministic::{SeededEntropy, VirtualClock};
-use holm_kernel::net::NetRule;
+use holm_kernel::net::{HostTarget, NetRule};
 use holm_kernel::testkit::network::PlannedNetwork;
 use holm_kernel::{Kernel, Options, Ports, ProcessSpec, Task};
 use holm_package::grant::{Asked, Grants, HostPolicy, parse_net_rule, resolve};
@@ -47,6 +47,10 @@ fn learn(rules: &[&str], run: impl FnOnce(&mut Task)) -> (Learned, Vec<String>) 
     let answer: [IpAddr; 1] = ["9.9.9.9".parse().expect("an address")];
     network.plan("api.example.com", &answer);
     network.plan("unused.example.com", &answer);
+    network.plan(
+        "inside.example.com",
+        &["10.9.9.9".parse().expect("an address")],
+    );
     let ports = Ports {
         clock: Arc::new(VirtualClock::new()),
         entropy: Arc::new(SeededEntropy::new(1)),
@@ -159,4 +163,67 @@ fn the_loopback_of_the_system_is_learned_as_such() {
         ready(task.sock_connect(client, at("127.0.0.1:80"))).expect("connected");
     });
     assert_eq!(net, ["loopback"]);
+}
+
+/// What a client of the host's is asked for on the way to a server, by the name that the
+/// program used.
+fn request(task: &Task, host: &str, port: u16) -> Result<Vec<SocketAddr>, Errno> {
+    ready(
+        task.process()
+            .poll_connect_targets(host, port, Waker::noop()),
+    )
+}
+
+#[test]
+fn a_request_is_learned_by_the_name_that_it_used() {
+    let (_, net) = learn(&["all"], |task| {
+        for _ in 0..2 {
+            request(task, "API.example.com", 443).expect("allowed");
+        }
+        request(task, "10.1.2.3", 8080).expect("allowed");
+        request(task, "[::ffff:10.1.2.3]", 8081).expect("allowed");
+    });
+    assert_eq!(
+        net,
+        [
+            "tcp:connect:10.1.2.3:8080",
+            "tcp:connect:10.1.2.3:8081",
+            "tcp:connect:api.example.com:443"
+        ]
+    );
+}
+
+/// Under what was learned the same may be done again, also where a name leads inside.
+#[test]
+fn what_is_learned_of_requests_allows_them() {
+    let run = |task: &mut Task| {
+        request(task, "api.example.com", 443).expect("allowed");
+        request(task, "inside.example.com", 80).expect("allowed");
+        request(task, "localhost", 8080).expect("allowed");
+        let proxied = HostTarget::Name("far.example".to_owned());
+        task.process()
+            .check_proxied(&proxied, 443)
+            .expect("allowed");
+    };
+    let (_, net) = learn(&["all"], run);
+    let learned: Vec<&str> = net.iter().map(String::as_str).collect();
+    for rule in [
+        "tcp:connect:api.example.com:443",
+        "tcp:connect:far.example:443",
+        "resolve:inside.example.com",
+        "tcp:connect:10.9.9.9:80",
+        "tcp:connect:127.0.0.1:8080",
+    ] {
+        assert!(learned.contains(&rule), "{rule}: {learned:?}");
+    }
+    assert_eq!(learn(&learned, run).1, net);
+}
+
+#[test]
+fn a_refused_request_is_learned_as_the_rule_that_allows_it() {
+    let (learned, net) = learn(&[], |task| {
+        request(task, "api.example.com", 443).expect_err("nothing is allowed");
+    });
+    assert_eq!(net, ["tcp:connect:api.example.com:443"]);
+    assert_eq!(learned.refused, 0);
 }

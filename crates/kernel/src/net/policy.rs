@@ -115,6 +115,15 @@ impl NetworkPolicy {
         is_localhost(name) || self.layers.iter().all(|rules| rules.allow_lookup(name))
     }
 
+    /// Whether the process may connect to whatever `name`, a valid one in lower case, leads to:
+    /// a rule names it.
+    #[must_use]
+    pub fn allows_name(&self, protocol: Protocol, name: &str, port: u16) -> bool {
+        self.layers
+            .iter()
+            .all(|rules| rules.allow_name(protocol, name, port))
+    }
+
     fn allows_client(&self, protocol: Protocol) -> bool {
         self.layers.iter().all(|rules| rules.allow_client(protocol))
     }
@@ -248,18 +257,14 @@ impl Process {
         port: u16,
         waker: &Waker,
     ) -> Poll<Result<Vec<SocketAddr>>> {
-        let addresses = match parse_host(host).map_err(|_| Errno::Invalid)? {
-            HostTarget::Address(address) => vec![address],
+        let host = parse_host(host).map_err(|_| Errno::Invalid)?;
+        let addresses = match &host {
+            HostTarget::Address(address) => vec![*address],
             HostTarget::Name(name) => {
-                if !self.network.allows_lookup(&name) {
-                    let rule = NetRule::Connect {
-                        protocol: Protocol::Tcp,
-                        host: HostPattern::Name(NamePattern::Exactly(name)),
-                        ports: PortRanges::one(port),
-                    };
-                    return Poll::Ready(Err(self.refuse(rule, None, AddressClass::Public)));
+                if !self.network.allows_lookup(name) {
+                    return Poll::Ready(Err(self.refuse_name(name, port)));
                 }
-                ready!(self.poll_pinned(&name, waker))?
+                ready!(self.poll_pinned(name, waker))?
             }
         };
         let mut allowed = Vec::with_capacity(addresses.len());
@@ -275,8 +280,54 @@ impl Process {
         Poll::Ready(match refused {
             Some(target) if allowed.is_empty() => Err(self.refuse_connect(Protocol::Tcp, target)),
             _ if allowed.is_empty() => Err(Errno::NoEntry),
-            _ => Ok(allowed),
+            _ => {
+                self.show_connect(&host, port, &allowed);
+                Ok(allowed)
+            }
         })
+    }
+
+    /// Whether a client of the host's may ask a proxy for a TCP connection to `host`. A proxy
+    /// looks names up by itself, so that where a name leads cannot be judged: only a rule that
+    /// names it allows it, and none about addresses. An address is judged as always.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for an address where nobody can be, `EACCES` when no rule allows it, which is
+    /// noted.
+    pub fn check_proxied(&self, host: &HostTarget, port: u16) -> Result<()> {
+        match host {
+            HostTarget::Address(address) => {
+                let target = SocketAddr::new(*address, port);
+                check_remote(target)?;
+                if !self.network.allows_connect(Protocol::Tcp, target) {
+                    return Err(self.refuse_connect(Protocol::Tcp, target));
+                }
+                self.show_connect(host, port, &[target]);
+            }
+            HostTarget::Name(name) => {
+                if !self.network.allows_name(Protocol::Tcp, name, port) {
+                    return Err(self.refuse_name(name, port));
+                }
+                self.show_connect(host, port, &[]);
+            }
+        }
+        Ok(())
+    }
+
+    fn refuse_name(&self, name: &str, port: u16) -> Errno {
+        let rule = NetRule::Connect {
+            protocol: Protocol::Tcp,
+            host: HostPattern::Name(NamePattern::Exactly(name.to_owned())),
+            ports: PortRanges::one(port),
+        };
+        self.refuse(rule, None, AddressClass::Public)
+    }
+
+    fn show_connect(&self, host: &HostTarget, port: u16, addresses: &[SocketAddr]) {
+        if let Some(observer) = self.observer() {
+            observer.connects(self, host, port, addresses);
+        }
     }
 }
 

@@ -361,6 +361,21 @@ impl NetRules {
         })
     }
 
+    /// Whether a rule names `name`, a valid one in lower case, with this port: without its
+    /// addresses, a rule about those allows nothing.
+    #[must_use]
+    pub fn allow_name(&self, over: Protocol, name: &str, port: u16) -> bool {
+        self.0.iter().any(|rule| match rule {
+            NetRule::All => true,
+            NetRule::Connect {
+                protocol,
+                host: HostPattern::Name(pattern),
+                ports,
+            } => *protocol == over && ports.contains(port) && pattern.matches(name),
+            _ => false,
+        })
+    }
+
     /// Whether some address can be connected to over this protocol: then a socket that is no
     /// server may have a local port.
     #[must_use]

@@ -393,6 +393,59 @@ fn who_is_bound_to_be_nowhere_is_not_reached() {
     assert_eq!(ready(received).map(drop), Err(Errno::Access));
 }
 
+/// A proxy looks names up, so that a rule about addresses says nothing of a name.
+#[test]
+fn through_a_proxy_only_a_rule_that_names_the_host_leads_to_it() {
+    let system = system();
+    let name = |text: &str| HostTarget::Name(text.to_owned());
+    let address = |text: &str| HostTarget::Address(ip(text));
+    let process = system.process([
+        connect(named("api.example.com"), 443),
+        connect(HostPattern::Public, 80),
+        connect(range("10.0.0.0", 8), 443),
+        NetRule::Resolve(NamePattern::Exactly("other.example".to_owned())),
+    ]);
+    assert_eq!(process.check_proxied(&name("api.example.com"), 443), Ok(()));
+    assert_eq!(process.check_proxied(&address("10.1.2.3"), 443), Ok(()));
+    assert_eq!(process.check_proxied(&address("9.9.9.9"), 80), Ok(()));
+    for (host, port) in [
+        (name("api.example.com"), 80),
+        (name("www.example.com"), 80),
+        (name("other.example"), 443),
+        (name("localhost"), 80),
+        (address("169.254.169.254"), 80),
+        (address("::ffff:127.0.0.1"), 80),
+        (address("64:ff9b::a9fe:a9fe"), 80),
+        (address("10.1.2.3"), 80),
+    ] {
+        let refused = process.check_proxied(&host, port);
+        assert_eq!(refused, Err(Errno::Access), "{host}:{port}");
+    }
+    assert_eq!(
+        process.check_proxied(&address("::"), 80),
+        Err(Errno::Invalid)
+    );
+    assert_eq!(
+        refused_rules(&process)[..2],
+        [
+            "tcp:connect:api.example.com:80",
+            "tcp:connect:www.example.com:80"
+        ]
+    );
+    assert_eq!(system.network.lookups(), 0);
+    // Each set of rules has to name it.
+    let parent = system.process([connect(named("api.example.com"), 443)]);
+    let child = parent.spawn_child(ChildSpec {
+        network: Some([connect(HostPattern::Public, 443)].into_iter().collect()),
+        ..ChildSpec::default()
+    });
+    let child = child.expect("a child");
+    assert_eq!(
+        child.check_proxied(&name("api.example.com"), 443),
+        Err(Errno::Access)
+    );
+}
+
 #[test]
 fn what_a_socket_cannot_be_given_is_invalid() {
     let mut task = system().task([NetRule::All]);

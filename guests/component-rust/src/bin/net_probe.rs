@@ -1,10 +1,14 @@
 //! What of the network it is let to.
 //!
 //! Each argument is an attempt: `tcp:HOST:PORT`, `udp:ADDRESS` (connect, then
-//! send), `udp-to:ADDRESS` (send without), `name:HOST`, `sockets` (as many as it gets), `pollables` (likewise).
+//! send), `udp-to:ADDRESS` (send without), `name:HOST`, `get:URL` (over HTTP), `sockets` (as many as it gets),
+//! `pollables` (likewise).
 
 use std::io;
 use std::net::{TcpStream, ToSocketAddrs, UdpSocket};
+
+use holm_component_guests::client::{Url, fetch, read_all};
+use wasip2::http::types::{Fields, Method};
 
 fn main() {
     for attempt in std::env::args().skip(1) {
@@ -16,6 +20,7 @@ fn main() {
             "name" => (target, 1)
                 .to_socket_addrs()
                 .map(|found| format!("{} addresses", found.count())),
+            "get" => Ok(get(target)),
             "sockets" => Ok(sockets()),
             "pollables" => pollables(),
             _ => Err(io::Error::other("no such attempt")),
@@ -36,6 +41,23 @@ fn udp(target: &str, connected: bool) -> io::Result<String> {
         socket.send_to(b"probe", target)?;
     }
     Ok("sent".to_owned())
+}
+
+/// The status and the first line of the answer, or the error.
+fn get(url: &str) -> String {
+    let Some(url) = Url::parse(url) else {
+        return "no URL".to_owned();
+    };
+    match fetch(&url, &Method::Get, Fields::new(), None) {
+        Ok(response) => {
+            let body = response.consume().expect("the first time");
+            let body = read_all(&body).unwrap_or_default();
+            let text = String::from_utf8_lossy(&body);
+            let line = text.lines().next().unwrap_or_default();
+            format!("{} {line}", response.status())
+        }
+        Err(code) => format!("failed ({code:?})"),
+    }
 }
 
 fn sockets() -> String {
