@@ -26,7 +26,6 @@ use holm_wasi_p2::http::{
 use http::header::{CONTENT_LENGTH, HOST, HeaderValue, TRAILER, TRANSFER_ENCODING};
 use http::{Method, Request, Response};
 use http_body_util::BodyExt as _;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::CertificateDer;
@@ -81,7 +80,10 @@ impl Default for ClientBounds {
 /// How the client works.
 #[derive(Clone, Debug, Default)]
 pub struct ClientOptions {
-    /// Certificates in DER that are trusted besides those of Mozilla's programme.
+    /// Certificates of authorities, in DER, that are trusted instead of those of Mozilla's
+    /// programme; those that cannot be used are passed over, as there are some in many bundles.
+    pub roots: Option<Vec<Vec<u8>>>,
+    /// Certificates of authorities, in DER, that are trusted as well.
     pub extra_roots: Vec<Vec<u8>>,
     /// Bounds of each request.
     pub bounds: ClientBounds,
@@ -109,7 +111,7 @@ const POLICIES_MAX: usize = 64;
 /// No time of a request is shorter: one of zero is over before it begins, in some timers.
 const TIME_MIN: Duration = Duration::from_millis(1);
 
-type Pool = Client<HttpsConnector<Connector>, Body>;
+type Pool = Client<Connector, Body>;
 
 /// The client of one system. It starts a thread when it sends a first request, unless it is
 /// called from within a runtime: then its connections live there.
@@ -139,8 +141,8 @@ impl PooledClient {
     /// [`ClientError`] for certificates that are none.
     pub fn new(options: ClientOptions) -> Result<PooledClient, ClientError> {
         let tls = OnceLock::new();
-        if !options.extra_roots.is_empty() {
-            let _ = tls.set(tls_config(options.extra_roots)?);
+        if options.roots.is_some() || !options.extra_roots.is_empty() {
+            let _ = tls.set(tls_config(options.roots, options.extra_roots)?);
         }
         Ok(PooledClient {
             bounds: options.bounds,
@@ -170,18 +172,12 @@ impl PooledClient {
         let tls = match self.tls.get() {
             Some(tls) => tls.clone(),
             None => {
-                let made = tls_config(Vec::new());
+                let made = tls_config(None, Vec::new());
                 let made =
                     made.map_err(|error| ErrorCode::InternalError(Some(error.to_string())))?;
                 self.tls.get_or_init(|| made).clone()
             }
         };
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_http1()
-            .enable_http2()
-            .wrap_connector(Connector);
         let head = u32::try_from(self.bounds.head_bytes).unwrap_or(u32::MAX);
         let pool = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
@@ -190,7 +186,7 @@ impl PooledClient {
             .pool_max_idle_per_host(self.bounds.idle_connections)
             .http1_max_buf_size(self.bounds.head_bytes.max(8 << 10))
             .http2_max_header_list_size(head)
-            .build(connector);
+            .build(Connector::new(tls));
         Ok(pool)
     }
 
@@ -231,10 +227,17 @@ impl Drop for PooledClient {
     }
 }
 
-fn tls_config(extra_roots: Vec<Vec<u8>>) -> Result<ClientConfig, ClientError> {
-    let mut roots = RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
+fn tls_config(
+    instead: Option<Vec<Vec<u8>>>,
+    extra_roots: Vec<Vec<u8>>,
+) -> Result<ClientConfig, ClientError> {
+    let mut roots = RootCertStore::empty();
+    match instead {
+        None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+        Some(instead) => {
+            roots.add_parsable_certificates(instead.into_iter().map(CertificateDer::from));
+        }
+    }
     for (at, certificate) in (1..).zip(extra_roots) {
         roots
             .add(CertificateDer::from(certificate))

@@ -10,9 +10,11 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod certificates;
 mod client;
 mod server;
 
+pub use certificates::{CertificateError, authorities_from_pem, certificates_from_pem};
 pub use client::{ClientBounds, ClientError, ClientOptions, PooledClient};
 pub use server::{
     Answer, ComponentService, MakeState, Problem, Report, Server, ServerBounds, ServerError,

@@ -1,5 +1,10 @@
 //! The client against peers that lie, stall and never end, and the rules of the kernel.
 
+#[path = "client/authority.rs"]
+mod authority;
+#[path = "client/tls.rs"]
+mod tls;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;

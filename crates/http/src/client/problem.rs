@@ -58,14 +58,11 @@ fn of_one(error: &(dyn Error + 'static)) -> Option<ErrorCode> {
 
 /// A failure of the connection.
 pub(super) fn of_io(error: &io::Error) -> ErrorCode {
-    // TLS hides its errors in those of its transport.
-    if let Some(inner) = error.get_ref() {
-        if let Some(error) = inner.downcast_ref::<rustls::Error>() {
-            return of_tls(error);
-        }
-        if let Some(code) = inner.downcast_ref::<ErrorCode>() {
-            return code.clone();
-        }
+    // TLS hides its errors in those of its transport, once or twice, and what an error holds is
+    // no source of it.
+    let held = error.get_ref();
+    if let Some(code) = held.and_then(|held| of_chain(held)) {
+        return code;
     }
     match error.kind() {
         io::ErrorKind::ConnectionRefused => ErrorCode::ConnectionRefused,
