@@ -20,6 +20,7 @@ mod invoke;
 mod learn;
 mod limits;
 mod network;
+mod outgoing;
 mod polyglot;
 mod serve;
 mod signals;

@@ -11,14 +11,14 @@ use crate::support::{Done, Folder, Running, guest, holm};
 
 /// `holm serve`, listening.
 #[derive(Debug)]
-struct Server {
+pub(crate) struct Server {
     running: Running,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 /// Serves a guest on a free port.
 #[track_caller]
-fn serve(options: &[&str], name: &str) -> Server {
+pub(crate) fn serve(options: &[&str], name: &str) -> Server {
     let mut running = holm(["serve", "--tier", "baseline", "--addr", "127.0.0.1:0"])
         .args(options)
         .guest(name)
@@ -39,7 +39,7 @@ impl Server {
 
     /// Ends it as a supervisor would.
     #[track_caller]
-    fn stop(self) -> Done {
+    pub(crate) fn stop(self) -> Done {
         self.running.signal(Signal::TERM);
         self.running.end().code(0)
     }

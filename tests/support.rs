@@ -16,6 +16,7 @@ pub(crate) mod archive;
 pub(crate) mod http_client;
 pub(crate) mod http_server;
 pub(crate) mod pty;
+pub(crate) mod tls_server;
 
 /// How long a run may take before it counts as hanging: far more than any takes.
 pub(crate) const HANGS: Duration = Duration::from_secs(120);

@@ -9,6 +9,7 @@ mod compose;
 mod disk;
 mod host;
 mod inspect;
+mod outgoing;
 mod run;
 mod serve;
 mod watch;

@@ -20,10 +20,12 @@ use holm_os::{
 use crate::cache;
 use crate::disk::MountedDisk;
 use crate::host::NativeHost;
+use crate::outgoing;
 use crate::watch::Watchers;
 
 pub(crate) fn run(plan: Plan, host: &NativeHost) -> Result<u8, CommandError> {
-    let ready = host.ready();
+    let mut ready = host.ready();
+    outgoing::set_up(&mut ready.system, &ready.program, &plan)?;
     let mut command = ready.system.command(&plan.name);
     match &plan.invoke {
         Some(export) => drop(command.invoke(export, &plan.arguments)),

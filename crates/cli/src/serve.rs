@@ -17,6 +17,7 @@ use holm_os::package::grant::{Grant, Limit};
 use holm_os::{ServeError, ServeOptions};
 
 use crate::host::{NativeHost, Serves};
+use crate::outgoing;
 use crate::run;
 
 pub(crate) fn run(options: Options, host: &NativeHost) -> Result<u8, CommandError> {
@@ -37,7 +38,8 @@ pub(crate) fn run(options: Options, host: &NativeHost) -> Result<u8, CommandErro
         requests: usize::try_from(options.max_requests).unwrap_or(usize::MAX),
     };
     let plan = plan_service(options, host)?;
-    let ready = host.ready();
+    let mut ready = host.ready();
+    outgoing::set_up(&mut ready.system, &ready.program, &plan)?;
     let mut command = ready.system.command(&plan.name);
     for (name, value) in &plan.environment {
         command.env(name, value);

@@ -59,6 +59,8 @@ pub struct RunOptions {
     pub limit: LimitOptions,
     #[command(flatten)]
     pub see: SeeOptions,
+    #[command(flatten)]
+    pub http: HttpOptions,
 
     /// Call this export instead of the program's start: `add(2, 3)`, or `add` with ARGS as its
     /// arguments; a component's values are written in WAVE
@@ -110,6 +112,8 @@ pub struct ServeOptions {
     pub grant: GrantOptions,
     #[command(flatten)]
     pub limit: LimitOptions,
+    #[command(flatten)]
+    pub http: HttpOptions,
 
     /// How to compile [default: optimised]
     #[arg(long, value_enum, value_name = "TIER")]
@@ -187,6 +191,17 @@ pub struct LimitOptions {
     /// Open descriptors [default: 1024]
     #[arg(long, value_name = "COUNT")]
     pub max_fds: Option<String>,
+}
+
+/// How the requests of components leave this machine. None of it grants anything: that is for
+/// the rules of `--net`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+#[command(next_help_heading = "Requests over HTTP")]
+pub struct HttpOptions {
+    /// Trust this authority too: its certificate in PEM [SSL_CERT_FILE: those to trust instead of
+    /// Mozilla's]
+    #[arg(long = "trust-ca", value_name = "FILE")]
+    pub authorities: Vec<PathBuf>,
 }
 
 /// What is seen of the run.

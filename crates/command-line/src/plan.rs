@@ -15,7 +15,7 @@ use crate::environment::environment;
 use crate::error::CommandError;
 use crate::grants;
 use crate::host::{Host, ProgramChoice};
-use crate::options::{RunOptions, SeeOptions, ServeOptions, Tier};
+use crate::options::{HttpOptions, RunOptions, SeeOptions, ServeOptions, Tier};
 
 /// A run as it was decided on. A process of it holds what is named here, and nothing else.
 ///
@@ -57,6 +57,9 @@ pub struct Plan {
     pub cache: bool,
     /// What is to be seen of the run.
     pub watch: Watch,
+    /// How requests over HTTP leave: for hosts that send them.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub http: HttpOptions,
     /// What the end of the run needs to know of its beginning.
     #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) origin: Origin,
@@ -210,6 +213,7 @@ pub(crate) fn plan_service(options: ServeOptions, host: &dyn Host) -> Result<Pla
         command: vec![options.program],
         grant: options.grant,
         limit: options.limit,
+        http: options.http,
         see: SeeOptions {
             quiet: options.quiet,
             ..SeeOptions::default()
@@ -285,6 +289,7 @@ pub(crate) fn plan(options: RunOptions, host: &dyn Host) -> Result<Plan, Command
         tier: options.tier,
         cache: !options.no_cache,
         watch: watch(options.see),
+        http: options.http,
         program: path,
         origin: Origin { app, lock },
     })

@@ -36,6 +36,9 @@ fn lacks(plan: &Plan) -> Option<&'static str> {
     if !plan.listeners.is_empty() {
         return Some("--listen");
     }
+    if !plan.http.authorities.is_empty() {
+        return Some("--trust-ca");
+    }
     plan.watch.core_dump.as_ref().map(|_| "--coredump")
 }
 

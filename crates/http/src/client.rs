@@ -101,6 +101,9 @@ pub enum ClientError {
         /// What is wrong with it.
         source: rustls::Error,
     },
+    /// Of the certificates that are to be trusted instead of Mozilla's, none can be.
+    #[error("none of its {0} certificates can be used")]
+    NoRoots(usize),
     /// TLS cannot be set up.
     #[error("TLS cannot be set up: {0}")]
     Tls(rustls::Error),
@@ -235,7 +238,12 @@ fn tls_config(
     match instead {
         None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
         Some(instead) => {
-            roots.add_parsable_certificates(instead.into_iter().map(CertificateDer::from));
+            let all = instead.len();
+            let (used, _) =
+                roots.add_parsable_certificates(instead.into_iter().map(CertificateDer::from));
+            if used == 0 {
+                return Err(ClientError::NoRoots(all));
+            }
         }
     }
     for (at, certificate) in (1..).zip(extra_roots) {

@@ -12,8 +12,8 @@ use holm_engine::process::Blocker;
 use holm_engine::{Interrupter, LoadError, Program, TierChoice};
 use holm_host_native::Parker;
 use holm_http::{
-    ClientError, ClientOptions, ComponentService, MakeState, PooledClient, Report, Server,
-    ServerError, ServerOptions, StoreTimer,
+    ClientError, ComponentService, MakeState, PooledClient, Report, Server, ServerError,
+    ServerOptions, StoreTimer,
 };
 use holm_kernel::Task;
 use holm_wasi_p2::http::{HttpService, ServiceError};
@@ -113,7 +113,7 @@ impl System {
         let requests = Arc::new(AtomicUsize::new(0));
         server.run(&|_worker| {
             // Connections to others stay with the worker whose guests use them.
-            let client = PooledClient::new(ClientOptions::default());
+            let client = PooledClient::new(self.http_options.clone());
             let client = client.ok().map(Arc::new);
             let make = self.make_state(template.clone(), views.clone(), client);
             Rc::new(ComponentService::new(

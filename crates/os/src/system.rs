@@ -48,6 +48,8 @@ pub struct System {
     pub(crate) engine: Engine,
     /// Sends the requests of components; it starts nothing before there is one.
     pub(crate) http: Arc<PooledClient>,
+    /// How it works, for others like it.
+    pub(crate) http_options: ClientOptions,
 }
 
 impl System {
@@ -74,13 +76,25 @@ impl System {
         };
         let (kernel, authority) = Kernel::boot(ports, behaviour).map_err(SystemError::Entropy)?;
         let engine = Engine::new(options.engine)?;
-        let http = Arc::new(PooledClient::new(options.http)?);
+        let http = Arc::new(PooledClient::new(options.http.clone())?);
         Ok(System {
             kernel,
             authority,
             engine,
             http,
+            http_options: options.http,
         })
+    }
+
+    /// Sends the requests of processes to come as `options` say.
+    ///
+    /// # Errors
+    ///
+    /// [`SystemError::Http`] when they cannot be sent like that.
+    pub fn set_http(&mut self, options: ClientOptions) -> Result<(), SystemError> {
+        self.http = Arc::new(PooledClient::new(options.clone())?);
+        self.http_options = options;
+        Ok(())
     }
 
     /// The kernel.

@@ -1,0 +1,100 @@
+//! How requests over HTTP leave this machine: which authorities are trusted.
+
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use holm_command_line::{CommandError, Plan};
+use holm_os::engine::{Form, Program};
+use holm_os::http::{CertificateError, ClientOptions, authorities_from_pem, certificates_from_pem};
+use holm_os::{System, SystemError};
+
+use crate::run;
+
+/// The variable that curl, cargo, uv and OpenSSL read: the file of the authorities that are
+/// trusted, instead of those that came with the program.
+const BUNDLE: &str = "SSL_CERT_FILE";
+/// Longest file of certificates that is read to its end: many times the largest bundle.
+const FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// Lets `system` send requests as the plan and this machine's environment say.
+pub(crate) fn set_up(
+    system: &mut System,
+    program: &Program,
+    plan: &Plan,
+) -> Result<(), CommandError> {
+    let mut options = ClientOptions::default();
+    for file in &plan.http.authorities {
+        let pem = read("--trust-ca", file)?;
+        let certificates = authorities_from_pem(&pem);
+        options
+            .extra_roots
+            .extend(certificates.map_err(|error| no_authority(file, &error))?);
+    }
+    if let Some(file) = bundle(program, plan)? {
+        let file = Path::new(&file);
+        let pem = read(BUNDLE, file).map_err(unset)?;
+        let certificates =
+            certificates_from_pem(&pem).map_err(|error| unset(cannot_use(BUNDLE, file, &error)))?;
+        options.roots = Some(certificates);
+        return system.set_http(options).map_err(|error| match error {
+            SystemError::Http(error) => unset(cannot_use(BUNDLE, file, &error)),
+            error => CommandError::failed(error),
+        });
+    }
+    if options.extra_roots.is_empty() {
+        return Ok(());
+    }
+    system.set_http(options).map_err(CommandError::failed)
+}
+
+/// The file that the environment names, when there may be a request that it is about: nobody
+/// else has to mend what it says, or waits for it to be read.
+fn bundle(program: &Program, plan: &Plan) -> Result<Option<OsString>, CommandError> {
+    let file = std::env::var_os(BUNDLE).filter(|file| !file.is_empty());
+    if file.is_none() || !plan.network.reach_the_host() {
+        return Ok(None);
+    }
+    let form = program.form().map_err(|error| run::not_runnable(&error))?;
+    Ok(file.filter(|_| form != Form::Module))
+}
+
+fn read(from: &str, file: &Path) -> Result<Vec<u8>, CommandError> {
+    let mut bytes = Vec::new();
+    File::open(file)
+        .and_then(|file| file.take(FILE_BYTES_MAX).read_to_end(&mut bytes))
+        .map_err(|error| {
+            CommandError::failed(format_args!(
+                "{from} {} cannot be read: {error}",
+                file.display()
+            ))
+        })?;
+    Ok(bytes)
+}
+
+fn cannot_use(from: &str, file: &Path, error: &dyn Display) -> CommandError {
+    CommandError::failed(format_args!(
+        "{from} {} cannot be used: {error}",
+        file.display()
+    ))
+}
+
+fn no_authority(file: &Path, error: &CertificateError) -> CommandError {
+    let told = cannot_use("--trust-ca", file, error);
+    match error {
+        CertificateError::Der => told.hint(format_args!(
+            "to make PEM of it: openssl x509 -inform der -in {0} -out {0}.pem",
+            file.display()
+        )),
+        _ => told.hint("it takes the certificate of an authority, in PEM"),
+    }
+}
+
+fn unset(error: CommandError) -> CommandError {
+    error.hint(format_args!(
+        "{BUNDLE} names the authorities to trust, in PEM; without it they are those of Mozilla's \
+         programme"
+    ))
+}
