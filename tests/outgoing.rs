@@ -1,7 +1,8 @@
-//! Requests over HTTP that leave this machine: whom TLS trusts.
+//! Requests over HTTP that leave this machine: whom TLS trusts, and through which proxies they go.
 
 use crate::serve::serve;
 use crate::support::http_client::get;
+use crate::support::proxy::Proxy;
 use crate::support::tls_server::TlsServer;
 use crate::support::{Folder, Holm, run};
 
@@ -151,4 +152,134 @@ fn a_file_that_is_no_certificate_is_told_as_what_it_is() {
             .go();
         assert!(!done.stderr.contains("SSL_CERT_FILE"), "{done}");
     }
+}
+
+/// Where nobody is: a connection to it fails before anything is sent.
+const NOWHERE: &str = "224.0.0.1";
+
+fn fetch_from_nowhere(options: &[&str]) -> Holm {
+    run(["--net", &format!("{NOWHERE}:80")])
+        .args(options)
+        .guest("component-rust/net_probe")
+        .arg(format!("get:http://{NOWHERE}/"))
+}
+
+#[test]
+fn an_environment_that_names_a_proxy_is_not_enough() {
+    let server = TlsServer::start("secure.test");
+    let proxy = Proxy::start(server.address());
+    let names = [
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+        "HTTP_PROXY",
+        "ALL_PROXY",
+    ];
+    let told = |mut holm: Holm| {
+        for name in names {
+            holm = holm.env(name, proxy.url());
+        }
+        holm.go().code(0)
+    };
+    told(fetch_from_nowhere(&[])).shows("failed (").silent();
+    assert_eq!(proxy.lines(), [""; 0]);
+    told(fetch_from_nowhere(&["--http-proxy", "env"]))
+        .shows(": 200 through the proxy\n")
+        .silent();
+    assert_eq!(proxy.lines(), [format!("GET http://{NOWHERE}/ HTTP/1.1")]);
+    assert!(proxy.was_told_who());
+    // The program's own environment is not that of this machine.
+    let variable = format!("http_proxy={}", proxy.url());
+    fetch_from_nowhere(&["--http-proxy", "env", "--env", &variable])
+        .go()
+        .shows("failed (");
+    assert_eq!(proxy.lines().len(), 1);
+}
+
+#[test]
+fn a_request_through_a_proxy_needs_a_rule_that_names_the_host() {
+    let server = TlsServer::start("secure.test");
+    let proxy = Proxy::start(server.address());
+    let folder = Folder::new();
+    let file = folder.write("authority.pem", &server.authority);
+    let url = proxy.url();
+    let fetch = |rule: &str, url_of_host: &str| {
+        run([
+            "--net",
+            rule,
+            "--http-proxy",
+            &url,
+            "--trust-ca",
+            text(&file),
+        ])
+        .args(["--trace", "--stats"])
+        .guest("component-rust/net_probe")
+        .arg(format!("get:{url_of_host}"))
+        .go()
+        .code(0)
+        .never_says("secret@")
+        .never_says("bWU6c2VjcmV0")
+    };
+    fetch("secure.test:443", "https://secure.test/").shows(": 200 hello over TLS\n");
+    fetch("service.test:80", "http://service.test/").shows(": 200 through the proxy\n");
+    let lines = [
+        "CONNECT secure.test:443 HTTP/1.1",
+        "GET http://service.test/ HTTP/1.1",
+    ];
+    assert_eq!(proxy.lines(), lines);
+    assert!(proxy.was_told_who());
+    for (rule, url, told) in [
+        (
+            "*:80",
+            "http://service.test/",
+            "connect to service.test:80. To allow it: --net tcp:connect:service.test:80",
+        ),
+        (
+            "*:80",
+            "http://169.254.169.254/",
+            "connect to 169.254.169.254:80. To allow it: --net tcp:connect:169.254.169.254:80. Think first",
+        ),
+    ] {
+        fetch(rule, url)
+            .shows("failed (ErrorCode::HttpRequestDenied)")
+            .says(told);
+    }
+    assert_eq!(proxy.lines().len(), 2);
+}
+
+#[test]
+fn services_go_through_it_too() {
+    let server = TlsServer::start("secure.test");
+    let proxy = Proxy::start(server.address());
+    let options = ["--net", "service.test:80", "--http-proxy", &proxy.url()];
+    let service = serve(&options, "component-rust/http_forward");
+    let target = "x-forward-to: http://service.test/a\r\n";
+    get(service.address, "/", target)
+        .is(200)
+        .says("through the proxy\n");
+    service.stop().silent();
+    assert_eq!(proxy.lines(), ["GET http://service.test/a HTTP/1.1"]);
+}
+
+#[test]
+fn what_is_no_proxy_is_told_without_its_password() {
+    let refused = |url: &str, told: &str| {
+        fetch_from_nowhere(&["--http-proxy", url])
+            .go()
+            .refuses(2, &["--http-proxy ", told])
+            .never_says("secret");
+        fetch_from_nowhere(&["--http-proxy", "env"])
+            .env("all_proxy", url)
+            .go()
+            .refuses(1, &["all_proxy ", told, "--http-proxy http://HOST:PORT"])
+            .never_says("secret");
+    };
+    refused("http://me:secret@", "is no URL of a proxy");
+    refused("socks5h://me:secret@127.0.0.1:1", "is no http:// URL");
+    fetch_from_nowhere(&["--http-proxy", "env"])
+        .env("HTTP_PROXY", "http://me:secret@127.0.0.1:1")
+        .go()
+        .says("warning: HTTP_PROXY is not read")
+        .never_says("secret")
+        .shows("failed (");
 }

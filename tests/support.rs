@@ -15,6 +15,7 @@ use rustix::process::{Pid, Signal, kill_process};
 pub(crate) mod archive;
 pub(crate) mod http_client;
 pub(crate) mod http_server;
+pub(crate) mod proxy;
 pub(crate) mod pty;
 pub(crate) mod tls_server;
 

@@ -1,14 +1,18 @@
-//! How requests over HTTP leave this machine: which authorities are trusted.
+//! How requests over HTTP leave this machine: whom TLS trusts, and through which proxies.
 
+use std::env;
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
+use holm_command_line::options::ProxyChoice;
 use holm_command_line::{CommandError, Plan};
 use holm_os::engine::{Form, Program};
-use holm_os::http::{CertificateError, ClientOptions, authorities_from_pem, certificates_from_pem};
+use holm_os::http::{
+    CertificateError, ClientOptions, Proxies, authorities_from_pem, certificates_from_pem,
+};
 use holm_os::{System, SystemError};
 
 use crate::run;
@@ -33,6 +37,7 @@ pub(crate) fn set_up(
             .extra_roots
             .extend(certificates.map_err(|error| no_authority(file, &error))?);
     }
+    options.proxies = proxies(plan)?;
     if let Some(file) = bundle(program, plan)? {
         let file = Path::new(&file);
         let pem = read(BUNDLE, file).map_err(unset)?;
@@ -44,16 +49,43 @@ pub(crate) fn set_up(
             error => CommandError::failed(error),
         });
     }
-    if options.extra_roots.is_empty() {
+    if options.extra_roots.is_empty() && options.proxies.is_none() {
         return Ok(());
     }
     system.set_http(options).map_err(CommandError::failed)
 }
 
+/// The proxies that were asked for, and none that only the environment names.
+fn proxies(plan: &Plan) -> Result<Option<Proxies>, CommandError> {
+    const OPTION: &str = "--http-proxy";
+    match &plan.http.proxy {
+        None => Ok(None),
+        Some(ProxyChoice::At(url)) => {
+            let proxies = Proxies::at(url, OPTION).map_err(CommandError::usage)?;
+            Ok(Some(proxies))
+        }
+        Some(ProxyChoice::Environment) => {
+            let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
+            if is_set("HTTP_PROXY") && !is_set("http_proxy") {
+                note!(
+                    "holm: warning: HTTP_PROXY is not read, as by curl: behind a web server, \
+                     whoever sends a header `Proxy` sets it. http_proxy is"
+                );
+            }
+            Proxies::from_environment(&|name| env::var_os(name)).map_err(|error| {
+                CommandError::failed(error).hint(format_args!(
+                    "`{OPTION} env` uses the proxies that the environment names; \
+                     `{OPTION} http://HOST:PORT` uses another"
+                ))
+            })
+        }
+    }
+}
+
 /// The file that the environment names, when there may be a request that it is about: nobody
 /// else has to mend what it says, or waits for it to be read.
 fn bundle(program: &Program, plan: &Plan) -> Result<Option<OsString>, CommandError> {
-    let file = std::env::var_os(BUNDLE).filter(|file| !file.is_empty());
+    let file = env::var_os(BUNDLE).filter(|file| !file.is_empty());
     if file.is_none() || !plan.network.reach_the_host() {
         return Ok(None);
     }

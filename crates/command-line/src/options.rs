@@ -1,5 +1,7 @@
 //! The command line.
 
+use core::convert::Infallible;
+use core::fmt;
 use core::net::SocketAddr;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -202,6 +204,39 @@ pub struct HttpOptions {
     /// Mozilla's]
     #[arg(long = "trust-ca", value_name = "FILE")]
     pub authorities: Vec<PathBuf>,
+    /// Send requests through a proxy: `http://[USER:PASSWORD@]HOST:PORT`, or `env` for those that
+    /// http_proxy, HTTPS_PROXY, ALL_PROXY and NO_PROXY of your environment name [default: none]
+    #[arg(long = "http-proxy", value_name = "env|URL", value_parser = ProxyChoice::parse)]
+    pub proxy: Option<ProxyChoice>,
+}
+
+/// Which proxies requests go through.
+#[derive(Clone, PartialEq, Eq)]
+pub enum ProxyChoice {
+    /// Those that the environment names.
+    Environment,
+    /// The one with this URL, in which a password may stand.
+    At(String),
+}
+
+impl ProxyChoice {
+    /// What the person wrote. Whether it is a URL is for the host to say, which does so without
+    /// showing it.
+    fn parse(text: &str) -> Result<ProxyChoice, Infallible> {
+        Ok(match text {
+            "env" => ProxyChoice::Environment,
+            url => ProxyChoice::At(url.to_owned()),
+        })
+    }
+}
+
+impl fmt::Debug for ProxyChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ProxyChoice::Environment => "Environment",
+            ProxyChoice::At(_) => "At(..)",
+        })
+    }
 }
 
 /// What is seen of the run.

@@ -39,6 +39,9 @@ fn lacks(plan: &Plan) -> Option<&'static str> {
     if !plan.http.authorities.is_empty() {
         return Some("--trust-ca");
     }
+    if plan.http.proxy.is_some() {
+        return Some("--http-proxy");
+    }
     plan.watch.core_dump.as_ref().map(|_| "--coredump")
 }
 

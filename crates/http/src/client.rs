@@ -6,7 +6,9 @@
 
 mod connector;
 mod problem;
+mod proxies;
 mod received;
+mod tunnel;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -19,12 +21,15 @@ use std::time::Duration;
 
 use holm_abi::Errno;
 use holm_kernel::Process;
-use holm_kernel::net::NetRules;
+use holm_kernel::net::{NetRules, parse_host};
 use holm_wasi_p2::http::{
     Body, ErrorCode, HttpClient, RequestOptions, ResponseFuture, is_forbidden,
 };
-use http::header::{CONTENT_LENGTH, HOST, HeaderValue, TRAILER, TRANSFER_ENCODING};
-use http::{Method, Request, Response};
+use http::header::{
+    CONTENT_LENGTH, HOST, HeaderValue, PROXY_AUTHORIZATION, TRAILER, TRANSFER_ENCODING,
+};
+use http::uri::Scheme;
+use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt as _;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -35,7 +40,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use connector::{Call, Connector, with_call};
+pub use proxies::{Proxies, ProxyError, ProxyProblem};
+
+use connector::{Call, Connector, Route, Through, with_call};
 use received::Received;
 
 /// Bounds of what requests may take. A request's own times count where they are shorter.
@@ -85,6 +92,8 @@ pub struct ClientOptions {
     pub roots: Option<Vec<Vec<u8>>>,
     /// Certificates of authorities, in DER, that are trusted as well.
     pub extra_roots: Vec<Vec<u8>>,
+    /// The proxies that requests go through; without them each goes to its host.
+    pub proxies: Option<Proxies>,
     /// Bounds of each request.
     pub bounds: ClientBounds,
 }
@@ -120,6 +129,7 @@ type Pool = Client<Connector, Body>;
 /// called from within a runtime: then its connections live there.
 pub struct PooledClient {
     bounds: ClientBounds,
+    proxies: Option<Proxies>,
     /// Made for the first request: most programs send none.
     tls: OnceLock<ClientConfig>,
     /// Connections by the rules that they were made under.
@@ -149,6 +159,7 @@ impl PooledClient {
         }
         Ok(PooledClient {
             bounds: options.bounds,
+            proxies: options.proxies,
             tls,
             pools: Mutex::new(VecDeque::new()),
             requests: Arc::new(Semaphore::new(options.bounds.requests)),
@@ -292,6 +303,7 @@ impl HttpClient for PooledClient {
         };
         let exchange = Exchange {
             pool,
+            proxies: self.proxies.clone(),
             process: process.clone(),
             times: self.times(options),
             bounds: self.bounds,
@@ -369,6 +381,7 @@ fn target(request: &mut Request<Body>) -> Result<Target, ErrorCode> {
 /// One request with its response.
 struct Exchange {
     pool: Pool,
+    proxies: Option<Proxies>,
     process: Arc<Process>,
     times: Times,
     bounds: ClientBounds,
@@ -402,13 +415,20 @@ async fn in_time<F: Future>(
 }
 
 impl Exchange {
-    async fn run(self, request: Request<Body>) -> Result<Response<Body>, ErrorCode> {
+    async fn run(self, mut request: Request<Body>) -> Result<Response<Body>, ErrorCode> {
         let began = tokio::time::Instant::now();
-        let targets = timeout(self.times.connect, self.targets())
-            .await
-            .map_err(|_| ErrorCode::DnsTimeout)??;
+        let route = match self.proxied(&mut request)? {
+            Some(route) => route,
+            None => {
+                let targets = timeout(self.times.connect, self.targets())
+                    .await
+                    .map_err(|_| ErrorCode::DnsTimeout)??;
+                Route::Direct(targets.into())
+            }
+        };
+        let through = matches!(route, Route::Proxy(_));
         let call = Call {
-            targets: targets.into(),
+            route,
             connect: self
                 .times
                 .connect
@@ -422,6 +442,10 @@ impl Exchange {
             .await
             .ok_or(ErrorCode::HttpResponseTimeout)?
             .map_err(|error| problem::of_request(&error))?;
+        if through && response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            // It is no answer of the host, and nothing that the guest could mend.
+            return Err(ErrorCode::ConfigurationError);
+        }
         let (parts, body) = response.into_parts();
         let received = Received::new(
             body,
@@ -433,6 +457,41 @@ impl Exchange {
         Ok(Response::from_parts(parts, received.boxed_unsync()))
     }
 
+    /// The way through a proxy, when there is one for this request and the kernel lets this
+    /// process go where it leads. What the proxy is told are the words that were judged: it might
+    /// take `010.1.2.3` for another address.
+    fn proxied(&self, request: &mut Request<Body>) -> Result<Option<Route>, ErrorCode> {
+        let Some(proxies) = &self.proxies else {
+            return Ok(None);
+        };
+        let Target { host, port } = &self.target;
+        let host = parse_host(host).map_err(|_| ErrorCode::HttpRequestUriInvalid)?;
+        // This machine is not what a proxy would take for it.
+        if host.is_localhost() {
+            return Ok(None);
+        }
+        let authority = format!("{host}:{port}");
+        let uri = with_authority(request.uri(), &authority)?;
+        let Some(proxy) = proxies.of(&uri) else {
+            return Ok(None);
+        };
+        self.process.check_proxied(&host, *port).map_err(refused)?;
+        let tunnel = uri.scheme() == Some(&Scheme::HTTPS);
+        *request.uri_mut() = uri;
+        if let Some(authorization) = proxy.authorization.as_ref().filter(|_| !tunnel) {
+            // It would answer with what it was sent, the password included.
+            if request.method() == Method::TRACE {
+                return Err(ErrorCode::HttpRequestMethodInvalid);
+            }
+            let headers = request.headers_mut();
+            headers.insert(PROXY_AUTHORIZATION, authorization.clone());
+        }
+        Ok(Some(Route::Proxy(Arc::new(Through {
+            proxy,
+            tunnel: tunnel.then_some(authority),
+        }))))
+    }
+
     /// What the kernel lets this process connect to; a refusal is noted there.
     async fn targets(&self) -> Result<Vec<SocketAddr>, ErrorCode> {
         let answer = poll_fn(|context| {
@@ -440,12 +499,30 @@ impl Exchange {
             self.process
                 .poll_connect_targets(host, *port, context.waker())
         });
-        answer.await.map_err(|errno| match errno {
-            Errno::Access => ErrorCode::HttpRequestDenied,
-            Errno::Invalid => ErrorCode::HttpRequestUriInvalid,
-            Errno::NoEntry => problem::no_such_host(),
-            Errno::Again => ErrorCode::DnsTimeout,
-            other => ErrorCode::InternalError(Some(other.to_string())),
-        })
+        answer.await.map_err(refused)
     }
+}
+
+/// Why the kernel gives no way to a host.
+fn refused(errno: Errno) -> ErrorCode {
+    match errno {
+        Errno::Access => ErrorCode::HttpRequestDenied,
+        Errno::Invalid => ErrorCode::HttpRequestUriInvalid,
+        Errno::NoEntry => problem::no_such_host(),
+        Errno::Again => ErrorCode::DnsTimeout,
+        other => ErrorCode::InternalError(Some(other.to_string())),
+    }
+}
+
+/// `uri` at another authority, whose port is left out where it is the scheme's own.
+fn with_authority(uri: &Uri, authority: &str) -> Result<Uri, ErrorCode> {
+    let own = match uri.scheme_str() {
+        Some("https") => ":443",
+        _ => ":80",
+    };
+    let short = authority.strip_suffix(own).unwrap_or(authority);
+    let mut parts = uri.clone().into_parts();
+    let short = short.parse();
+    parts.authority = Some(short.map_err(|_| ErrorCode::HttpRequestUriInvalid)?);
+    Uri::from_parts(parts).map_err(|_| ErrorCode::HttpRequestUriInvalid)
 }

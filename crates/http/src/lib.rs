@@ -3,7 +3,8 @@
 //! # What is here
 //!
 //! - [`PooledClient`]: sends the requests of components. It asks the kernel before each of them
-//!   and connects to what the kernel answers; it follows no redirect and takes no proxy.
+//!   and connects to what the kernel answers, or to a proxy that it was given; it follows no
+//!   redirect.
 //! - [`Server`]: accepts connections, bounds them, and hands each request to a [`Service`].
 //! - [`ComponentService`]: answers with a component, each request in a process of its own.
 
@@ -15,7 +16,9 @@ mod client;
 mod server;
 
 pub use certificates::{CertificateError, authorities_from_pem, certificates_from_pem};
-pub use client::{ClientBounds, ClientError, ClientOptions, PooledClient};
+pub use client::{
+    ClientBounds, ClientError, ClientOptions, PooledClient, Proxies, ProxyError, ProxyProblem,
+};
 pub use server::{
     Answer, ComponentService, MakeState, Problem, Report, Server, ServerBounds, ServerError,
     ServerOptions, Service, Stop, StoreTimer, text_answer,

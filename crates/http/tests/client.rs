@@ -2,6 +2,8 @@
 
 #[path = "client/authority.rs"]
 mod authority;
+#[path = "client/proxy.rs"]
+mod proxy;
 #[path = "client/tls.rs"]
 mod tls;
 
