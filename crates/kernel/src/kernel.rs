@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, Weak};
 
 use holm_abi::{Errno, Pid};
 
+use crate::net::answers::Answers;
 use crate::net::loopback::Loopback;
 use crate::port::{Clock, Entropy, Network};
 use crate::process::Process;
@@ -41,6 +42,7 @@ pub struct Kernel {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) network: Option<Arc<dyn Network>>,
     pub(crate) loopback: Arc<Loopback>,
+    pub(crate) answers: Answers,
     pub(crate) options: Options,
     /// Inode numbers are shown through a secret permutation, so that a guest cannot tell
     /// one host's disk from another's.
@@ -64,6 +66,7 @@ impl Kernel {
             entropy: ports.entropy,
             network: ports.network,
             loopback: Arc::default(),
+            answers: Answers::default(),
             options,
             inode_key: u64::from_le_bytes(key),
             next_pid: AtomicU32::new(1),

@@ -4,6 +4,7 @@
 //! answered here, for each bind, connect and send.
 
 pub mod address;
+pub(crate) mod answers;
 pub mod host;
 pub(crate) mod loopback;
 pub(crate) mod pins;

@@ -6,13 +6,15 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::task::{Poll, Wake, Waker};
+use std::task::{Poll, Waker};
 
-use holm_abi::{ADDRESSES_MAX, Errno};
+use holm_abi::Errno;
 
+use super::answers::{Answers, Question};
 use super::host::is_localhost;
 use super::rules::NamePattern;
-use crate::port::{Lookup, Network};
+use crate::kernel::Kernel;
+use crate::port::Network;
 use crate::vfs::node::Result;
 
 /// Most names that a process may look up.
@@ -36,46 +38,6 @@ enum Pin {
     Failed(Errno, u64),
 }
 
-/// A lookup under way, with everybody who waits for it.
-#[derive(Debug)]
-struct Question {
-    lookup: Arc<dyn Lookup>,
-    /// Held while the lookup is polled, so that one that was answered is not polled again.
-    answer: Mutex<Option<Result<Vec<IpAddr>>>>,
-    waiters: Arc<Waiters>,
-}
-
-#[derive(Debug, Default)]
-struct Waiters(Mutex<Vec<Waker>>);
-
-impl Wake for Waiters {
-    fn wake(self: Arc<Self>) {
-        let wakers = std::mem::take(&mut *crate::lock(&self.0));
-        crate::pipe::wake(wakers);
-    }
-}
-
-impl Question {
-    fn poll(&self, waker: &Waker) -> Poll<Result<Vec<IpAddr>>> {
-        let mut answer = crate::lock(&self.answer);
-        if let Some(answer) = &*answer {
-            return Poll::Ready(answer.clone());
-        }
-        // Before the lookup is polled: an answer in between finds the waker.
-        crate::pipe::register(&mut crate::lock(&self.waiters.0), waker);
-        let Poll::Ready(mut found) = self.lookup.poll(&Waker::from(self.waiters.clone())) else {
-            return Poll::Pending;
-        };
-        if let Ok(addresses) = &mut found {
-            addresses.truncate(ADDRESSES_MAX);
-        }
-        *answer = Some(found.clone());
-        drop(answer);
-        self.waiters.clone().wake();
-        Poll::Ready(found)
-    }
-}
-
 impl Pins {
     /// The addresses of a valid name in lower case. `ENOENT` when it has none, `EAGAIN` when
     /// nobody answered, `ENOBUFS` when the process has looked up too many names,
@@ -83,22 +45,27 @@ impl Pins {
     pub(crate) fn poll(
         &self,
         name: &str,
-        network: Option<&Arc<dyn Network>>,
-        now_ns: u64,
+        kernel: &Kernel,
         waker: &Waker,
     ) -> Poll<Result<Vec<IpAddr>>> {
         if is_localhost(name) {
             let own = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
             return Poll::Ready(Ok(own.to_vec()));
         }
+        let now_ns = kernel.clock().monotonic_ns();
+        let answers = &kernel.answers;
         let question = match self.known(name, now_ns) {
             Some(Ok(answer)) => return Poll::Ready(answer),
             Some(Err(question)) => question,
-            None => self.ask(name, network.ok_or(Errno::NetworkDown)?)?,
+            None => {
+                let network = kernel.network.as_ref().ok_or(Errno::NetworkDown)?;
+                self.ask(name, answers, network, now_ns)?
+            }
         };
         let Poll::Ready(answer) = question.poll(waker) else {
             return Poll::Pending;
         };
+        answers.note(name, &question, &answer, now_ns);
         let pin = match &answer {
             Ok(addresses) => Pin::Known(addresses.clone()),
             Err(errno) => Pin::Failed(*errno, now_ns.saturating_add(FAILURE_KEPT_NS)),
@@ -125,13 +92,15 @@ impl Pins {
         }
     }
 
-    fn ask(&self, name: &str, network: &Arc<dyn Network>) -> Result<Arc<Question>> {
+    fn ask(
+        &self,
+        name: &str,
+        answers: &Answers,
+        network: &Arc<dyn Network>,
+        now_ns: u64,
+    ) -> Result<Arc<Question>> {
         self.make_room(name)?;
-        let question = Arc::new(Question {
-            lookup: network.lookup(name)?,
-            answer: Mutex::new(None),
-            waiters: Arc::default(),
-        });
+        let question = answers.ask(name, network, now_ns)?;
         let mut names = crate::lock(&self.names);
         if let Some(Pin::Asked(other)) = names.get(name) {
             return Ok(other.clone());

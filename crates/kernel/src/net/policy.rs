@@ -236,10 +236,7 @@ impl Process {
     }
 
     fn poll_pinned(&self, name: &str, waker: &Waker) -> Poll<Result<Vec<IpAddr>>> {
-        let kernel = self.kernel();
-        let now_ns = kernel.clock().monotonic_ns();
-        let network = kernel.network.as_ref();
-        self.network.pins.poll(name, network, now_ns, waker)
+        self.network.pins.poll(name, self.kernel(), waker)
     }
 
     /// The addresses at which a TCP connection to a host of the host's network may be made:
