@@ -29,7 +29,7 @@ use http::header::{
     CONTENT_LENGTH, HOST, HeaderValue, PROXY_AUTHORIZATION, TRAILER, TRANSFER_ENCODING,
 };
 use http::uri::Scheme;
-use http::{Method, Request, Response, StatusCode, Uri};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -43,6 +43,7 @@ use tokio::time::{sleep, timeout};
 pub use proxies::{Proxies, ProxyError, ProxyProblem};
 
 use connector::{Call, Connector, Route, Through, with_call};
+use proxies::with_authority;
 use received::Received;
 
 /// Bounds of what requests may take. A request's own times count where they are shorter.
@@ -512,17 +513,4 @@ fn refused(errno: Errno) -> ErrorCode {
         Errno::Again => ErrorCode::DnsTimeout,
         other => ErrorCode::InternalError(Some(other.to_string())),
     }
-}
-
-/// `uri` at another authority, whose port is left out where it is the scheme's own.
-fn with_authority(uri: &Uri, authority: &str) -> Result<Uri, ErrorCode> {
-    let own = match uri.scheme_str() {
-        Some("https") => ":443",
-        _ => ":80",
-    };
-    let short = authority.strip_suffix(own).unwrap_or(authority);
-    let mut parts = uri.clone().into_parts();
-    let short = short.parse();
-    parts.authority = Some(short.map_err(|_| ErrorCode::HttpRequestUriInvalid)?);
-    Uri::from_parts(parts).map_err(|_| ErrorCode::HttpRequestUriInvalid)
 }

@@ -8,6 +8,8 @@ mod body;
 pub(crate) mod concurrent;
 mod fields;
 mod promise;
+#[cfg(test)]
+mod properties;
 mod service;
 mod target;
 

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::sync::Arc;
 
+use holm_wasi_p2::http::ErrorCode;
 use http::uri::Scheme;
 use http::{HeaderValue, Uri};
 use hyper_util::client::proxy::matcher::Matcher;
@@ -158,13 +159,28 @@ fn check(url: &str, from: &'static str) -> Result<(), ProxyError> {
     Ok(())
 }
 
+/// `uri` at another authority, whose port is left out where it is the scheme's own.
+pub(super) fn with_authority(uri: &Uri, authority: &str) -> Result<Uri, ErrorCode> {
+    let own = match uri.scheme_str() {
+        Some("https") => ":443",
+        _ => ":80",
+    };
+    let short = authority.strip_suffix(own).unwrap_or(authority);
+    let mut parts = uri.clone().into_parts();
+    let short = short.parse();
+    parts.authority = Some(short.map_err(|_| ErrorCode::HttpRequestUriInvalid)?);
+    Uri::from_parts(parts).map_err(|_| ErrorCode::HttpRequestUriInvalid)
+}
+
 #[cfg(test)]
 mod tests {
     use std::ffi::OsString;
 
+    use holm_kernel::net::parse_host;
     use http::Uri;
+    use proptest::prelude::*;
 
-    use super::{Proxies, ProxyProblem};
+    use super::{Proxies, ProxyProblem, with_authority};
 
     fn read(variables: &[(&str, &str)]) -> Option<Proxies> {
         let variable = |name: &str| {
@@ -269,6 +285,71 @@ mod tests {
         assert_eq!(sent, "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
         for secret in ["open", "QWx", "Aladdin"] {
             assert!(!shown.contains(secret), "{shown}");
+        }
+    }
+
+    fn any_host() -> impl Strategy<Value = String> {
+        prop_oneof![
+            "[a-zA-Z0-9.-]{1,20}",
+            "(0x|0)?[0-9]{1,4}(\\.(0x|0)?[0-9]{1,3}){0,3}\\.?",
+            any::<u32>().prop_map(|bits| core::net::Ipv4Addr::from_bits(bits).to_string()),
+            any::<u128>().prop_map(|bits| format!("[{}]", core::net::Ipv6Addr::from_bits(bits))),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+        /// A proxy is told the host that was judged, and nothing that could be another.
+        #[test]
+        fn what_a_proxy_is_told_is_what_was_judged(
+            text in any_host(),
+            port in 1..=u16::MAX,
+            over_tls: bool,
+        ) {
+            let Ok(host) = parse_host(&text) else {
+                return Ok(());
+            };
+            let from = if over_tls { "https://elsewhere.test/a?b" } else { "http://x.test:1/a?b" };
+            let told = with_authority(&Uri::from_static(from), &format!("{host}:{port}"))
+                .expect("a host and a port");
+            prop_assert_eq!(parse_host(told.host().unwrap_or_default()), Ok(host.clone()));
+            let judged = host.to_string();
+            prop_assert_eq!(told.host(), Some(judged.as_str()));
+            let own = if over_tls { 443 } else { 80 };
+            prop_assert_eq!(told.port_u16(), (port != own).then_some(port));
+            prop_assert_eq!(told.path_and_query().map(ToString::to_string), Some("/a?b".to_owned()));
+            let proxy = format!("p:{port}");
+            prop_assert!(Proxies::at(&proxy, "here").is_ok());
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+        /// Whatever an environment holds, there is a proxy or an error, and never neither.
+        #[test]
+        fn no_proxy_is_passed_over(
+            url in prop_oneof![
+                4 => "(http://)?([a-z:%@]{0,6}@)?[a-z\\[\\]:.]{0,6}(:[0-9]{0,5})?(/[a-z]?)?",
+                1 => any::<String>(),
+            ],
+            direct: String,
+        ) {
+            let variable = |name: &str| match name {
+                "all_proxy" => Some(OsString::from(&url)),
+                "no_proxy" => Some(OsString::from(&direct)),
+                _ => None,
+            };
+            let read = Proxies::from_environment(&variable);
+            if let Ok(Some(proxies)) = read {
+                let found = Proxies::at(&url, "here").expect("the same");
+                let uri = Uri::from_static("https://a.test/");
+                prop_assert!(found.of(&uri).is_some());
+                let _ = proxies.of(&uri);
+            } else {
+                prop_assert!(read.is_err() || url.is_empty());
+            }
         }
     }
 }
