@@ -232,7 +232,8 @@ fn a_request_through_a_proxy_needs_a_rule_that_names_the_host() {
         (
             "*:80",
             "http://service.test/",
-            "connect to service.test:80. To allow it: --net tcp:connect:service.test:80",
+            "connect to service.test:80 through a proxy, which finds it by its name, so that no rule about addresses \
+             counts. To allow it: --net tcp:connect:service.test:80",
         ),
         (
             "*:80",

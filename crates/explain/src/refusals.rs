@@ -59,8 +59,19 @@ pub fn explain(
                 shown(mount),
                 times(denial.count),
             )),
-            Cause::Network { rule, name, class } => {
-                sentences.push(explain_network(rule, name.as_deref(), *class, denial.count));
+            Cause::Network {
+                rule,
+                name,
+                class,
+                proxied,
+            } => {
+                let how = if *proxied {
+                    " through a proxy, which finds it by its name, so that no rule about addresses counts"
+                } else {
+                    ""
+                };
+                let how = format!("{how}{}", times(denial.count));
+                sentences.push(explain_network(rule, name.as_deref(), *class, &how));
             }
             Cause::Limit(limit) => sentences.push(explain_limit(*limit)),
         }
@@ -121,7 +132,8 @@ fn directory_option(source: &str, guest: &str, access: Access) -> String {
 }
 
 /// What of the network was refused, the rule that allows it, and what that rule would open.
-fn explain_network(rule: &NetRule, name: Option<&str>, class: AddressClass, count: u64) -> String {
+/// `how` it was wanted, and how often.
+fn explain_network(rule: &NetRule, name: Option<&str>, class: AddressClass, how: &str) -> String {
     let what = match rule {
         NetRule::Connect {
             protocol,
@@ -156,8 +168,7 @@ fn explain_network(rule: &NetRule, name: Option<&str>, class: AddressClass, coun
         class => format!(". Think first: it is {class}"),
     };
     format!(
-        "refused: {what}{}. To allow it: {}{warning}",
-        times(count),
+        "refused: {what}{how}. To allow it: {}{warning}",
         Grant::Network(rule.clone()).to_option(),
     )
 }

@@ -48,6 +48,8 @@ pub enum Cause {
         name: Option<String>,
         /// What kind of place it is.
         class: AddressClass,
+        /// Whether a proxy was to look the name up, so that no rule about addresses counted.
+        proxied: bool,
     },
     /// A limit was reached.
     Limit(Limit),

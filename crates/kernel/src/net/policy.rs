@@ -210,7 +210,15 @@ impl Process {
     }
 
     fn refuse(&self, rule: NetRule, name: Option<String>, class: AddressClass) -> Errno {
-        let cause = Cause::Network { rule, name, class };
+        self.refuse_for(Cause::Network {
+            rule,
+            name,
+            class,
+            proxied: false,
+        })
+    }
+
+    fn refuse_for(&self, cause: Cause) -> Errno {
         self.deny(cause, None, Errno::Access);
         Errno::Access
     }
@@ -259,7 +267,7 @@ impl Process {
             HostTarget::Address(address) => vec![*address],
             HostTarget::Name(name) => {
                 if !self.network.allows_lookup(name) {
-                    return Poll::Ready(Err(self.refuse_name(name, port)));
+                    return Poll::Ready(Err(self.refuse_name(name, port, false)));
                 }
                 ready!(self.poll_pinned(name, waker))?
             }
@@ -304,7 +312,7 @@ impl Process {
             }
             HostTarget::Name(name) => {
                 if !self.network.allows_name(Protocol::Tcp, name, port) {
-                    return Err(self.refuse_name(name, port));
+                    return Err(self.refuse_name(name, port, true));
                 }
                 self.show_connect(host, port, &[]);
             }
@@ -312,13 +320,18 @@ impl Process {
         Ok(())
     }
 
-    fn refuse_name(&self, name: &str, port: u16) -> Errno {
+    fn refuse_name(&self, name: &str, port: u16, proxied: bool) -> Errno {
         let rule = NetRule::Connect {
             protocol: Protocol::Tcp,
             host: HostPattern::Name(NamePattern::Exactly(name.to_owned())),
             ports: PortRanges::one(port),
         };
-        self.refuse(rule, None, AddressClass::Public)
+        self.refuse_for(Cause::Network {
+            rule,
+            name: None,
+            class: AddressClass::Public,
+            proxied,
+        })
     }
 
     fn show_connect(&self, host: &HostTarget, port: u16, addresses: &[SocketAddr]) {

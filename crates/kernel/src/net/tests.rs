@@ -283,7 +283,10 @@ fn a_name_that_leads_inside_is_refused_by_its_address() {
     let process = system.process([connect(named("rebind.example"), 80)]);
     let targets = process.poll_connect_targets("rebind.example", 80, Waker::noop());
     assert_eq!(ready(targets), Err(Errno::Access));
-    let Cause::Network { rule, name, class } = process.denials()[0].cause.clone() else {
+    let Cause::Network {
+        rule, name, class, ..
+    } = process.denials()[0].cause.clone()
+    else {
         panic!("a refusal of the network");
     };
     assert_eq!(rule.to_string(), "tcp:connect:169.254.169.254:80");
