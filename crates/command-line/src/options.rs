@@ -210,6 +210,17 @@ pub struct HttpOptions {
     pub proxy: Option<ProxyChoice>,
 }
 
+impl HttpOptions {
+    /// The first of the options that was given, for a host that sends no requests.
+    #[must_use]
+    pub fn first(&self) -> Option<&'static str> {
+        if !self.authorities.is_empty() {
+            return Some("--trust-ca");
+        }
+        self.proxy.as_ref().map(|_| "--http-proxy")
+    }
+}
+
 /// Which proxies requests go through.
 #[derive(Clone, PartialEq, Eq)]
 pub enum ProxyChoice {

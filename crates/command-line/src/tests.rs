@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use holm_explain::learn::{Learned, UsedMount};
 
 use crate::host::{FileKind, Output, ProgramChoice};
+use crate::options::{HttpOptions, ProxyChoice};
 use crate::{
-    CommandError, Ended, Host, Limits, Mount, MountAccess, Plan, Source, Step, finish, problems,
-    start,
+    CommandError, Ended, Host, Limits, Mount, MountAccess, Plan, Source, SpecialCommand, Step,
+    finish, plan_service, problems, start,
 };
 
 /// A host of files in memory, below a working directory `/home/me`.
@@ -275,6 +276,39 @@ fn options_become_the_plan() {
     assert!(!plan.streams.stdin && plan.streams.stdout && plan.streams.stderr);
     let opened = host.opened.take().expect("opened");
     assert_eq!((opened.cache, opened.seed), (false, Some(u64::MAX)));
+}
+
+#[test]
+fn requests_leave_as_the_person_says_and_a_password_is_not_shown() {
+    let fake = Fake::new(&[("hello.wasm", "")]).variable("https_proxy", "http://p:1");
+    let plan = |options: &[&str]| fake.plan(&[&["run"], options, &["hello.wasm"]].concat());
+    // An environment that names a proxy asks for nothing.
+    let plain = plan(&[]);
+    assert_eq!(plain.http, HttpOptions::default());
+    assert_eq!(plain.http.first(), None);
+    let environment = plan(&["--http-proxy", "env"]);
+    assert_eq!(environment.http.proxy, Some(ProxyChoice::Environment));
+    assert_eq!(environment.http.first(), Some("--http-proxy"));
+    let options = [
+        "--trust-ca",
+        "a.pem",
+        "--trust-ca=b.pem",
+        "--http-proxy",
+        "http://me:secret@p:1",
+    ];
+    let both = plan(&options);
+    assert_eq!(both.http.authorities, ["a.pem", "b.pem"].map(PathBuf::from));
+    assert_eq!(both.http.first(), Some("--trust-ca"));
+    let url = "http://me:secret@p:1".to_owned();
+    assert_eq!(both.http.proxy, Some(ProxyChoice::At(url)));
+    assert!(!format!("{both:?}").contains("secret"));
+    // A service's requests leave in the same way.
+    let arguments = [&["serve"], &options[..], &["hello.wasm"]].concat();
+    let Step::Special(SpecialCommand::Serve(serve)) = fake.start(&arguments) else {
+        panic!("{}", fake.error());
+    };
+    let service = plan_service(*serve, &fake).expect("a plan");
+    assert_eq!(service.http, both.http);
 }
 
 #[test]

@@ -36,13 +36,8 @@ fn lacks(plan: &Plan) -> Option<&'static str> {
     if !plan.listeners.is_empty() {
         return Some("--listen");
     }
-    if !plan.http.authorities.is_empty() {
-        return Some("--trust-ca");
-    }
-    if plan.http.proxy.is_some() {
-        return Some("--http-proxy");
-    }
-    plan.watch.core_dump.as_ref().map(|_| "--coredump")
+    let core_dump = plan.watch.core_dump.as_ref().map(|_| "--coredump");
+    plan.http.first().or(core_dump)
 }
 
 impl Session {
