@@ -190,8 +190,11 @@ fn is_tested(name: &str) -> bool {
 }
 
 /// Guests that other tests and the benchmarks run.
-const ELSEWHERE: [&str; 4] = [
+const ELSEWHERE: [&str; 7] = [
     "component-rust/p3_hello",
+    "component-rust/p3_asker",
+    "component-rust/p3_dependency",
+    "component-rust/p3_flood",
     "component-rust/p3_tcp_echo",
     "component-rust/tcp_echo",
     "component-rust/net_probe",

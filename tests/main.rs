@@ -10,6 +10,7 @@ mod archives;
 mod bad_input;
 mod cache;
 mod components;
+mod composition;
 mod denials;
 mod disks;
 mod escapes;

@@ -1,6 +1,6 @@
 //! Requests over HTTP that leave this machine: whom TLS trusts, and through which proxies they go.
 
-use crate::serve::serve;
+use crate::support::service::serve;
 use crate::support::http_client::get;
 use crate::support::proxy::Proxy;
 use crate::support::tls_server::TlsServer;

@@ -1,49 +1,14 @@
 //! `holm serve`: services in three languages, and what a client gets whatever clients and services do.
 
 use std::io::Write as _;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 
 use rustix::process::Signal;
 
-use crate::support::http_client::{Reply, connect, get, read_until, receive, send};
+use crate::support::http_client::{connect, get, read_until, receive, send};
 use crate::support::http_server::HttpServer;
-use crate::support::{Done, Folder, Running, guest, holm};
-
-/// `holm serve`, listening.
-#[derive(Debug)]
-pub(crate) struct Server {
-    running: Running,
-    pub(crate) address: SocketAddr,
-}
-
-/// Serves a guest on a free port.
-#[track_caller]
-pub(crate) fn serve(options: &[&str], name: &str) -> Server {
-    let mut running = holm(["serve", "--tier", "baseline", "--addr", "127.0.0.1:0"])
-        .args(options)
-        .guest(name)
-        .start();
-    let line = running.first_line();
-    let address = line
-        .strip_prefix("http://")
-        .and_then(|rest| rest.strip_suffix('/'))
-        .and_then(|address| address.parse().ok())
-        .unwrap_or_else(|| panic!("{line:?} is not where it listens"));
-    Server { running, address }
-}
-
-impl Server {
-    fn get(&self, path: &str) -> Reply {
-        get(self.address, path, "")
-    }
-
-    /// Ends it as a supervisor would.
-    #[track_caller]
-    pub(crate) fn stop(self) -> Done {
-        self.running.signal(Signal::TERM);
-        self.running.end().code(0)
-    }
-}
+use crate::support::service::serve;
+use crate::support::{Folder, guest, holm};
 
 /// The services whose one line is known.
 const HELLOS: [(&str, &str); 4] = [
@@ -83,6 +48,8 @@ fn a_line_in_three_languages() {
 #[test]
 fn every_service_is_served() {
     let here = include_str!("serve.rs");
+    // By their names alone.
+    let elsewhere = [include_str!("composition.rs")];
     for language in ["component-rust", "js", "python"] {
         let folder = guest(&format!("{language}/http_hello"));
         let folder = folder.parent().expect("a folder");
@@ -92,7 +59,10 @@ fn every_service_is_served() {
             assert!(
                 !name.contains("http_")
                     || name == "suite_http"
-                    || here.contains(&format!("\"{language}/{name}\"")),
+                    || here.contains(&format!("\"{language}/{name}\""))
+                    || elsewhere
+                        .iter()
+                        .any(|text| text.contains(&format!("\"{name}\""))),
                 "{language}/{name} is not served here"
             );
         }

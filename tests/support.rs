@@ -17,6 +17,7 @@ pub(crate) mod http_client;
 pub(crate) mod http_server;
 pub(crate) mod proxy;
 pub(crate) mod pty;
+pub(crate) mod service;
 pub(crate) mod tls_server;
 
 /// How long a run may take before it counts as hanging: far more than any takes.
@@ -338,6 +339,15 @@ impl Running {
 
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).expect("it runs");
+    }
+
+    /// KiB of memory that it has now, where the host tells.
+    pub(crate) fn resident_kib(&self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))?;
+        line.trim().strip_suffix(" kB")?.trim().parse().ok()
     }
 
     /// Waits for the end, with standard input left as it is until then.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use holm_command_line::explain::stats::{self, Measured};
-use holm_command_line::explain::text::{shown, shown_lines};
+use holm_command_line::explain::text::shown_lines;
 use holm_command_line::explain::trap::{self, Frame, Location, Trap};
 use holm_command_line::explain::{exit, refusals};
 use holm_command_line::options::Tier;
@@ -189,14 +189,12 @@ impl Run {
             let is_directory = |path: &str| Path::new(path).is_dir();
             ended.refusals = refusals::explain(&process.denials(), failed, &is_directory);
             for dependency in &finished.dependencies {
-                let told = refusals::explain(&dependency.denials(), failed, &is_directory);
-                let told = told.into_iter();
-                ended.refusals.extend(told.map(|sentence| {
-                    format!(
-                        "dependency `{}`: {sentence} (its grants in holm.toml must allow it too)",
-                        shown(dependency.program())
-                    )
-                }));
+                ended.refusals.extend(refusals::explain_dependency(
+                    dependency.program(),
+                    &dependency.denials(),
+                    failed,
+                    &is_directory,
+                ));
             }
         }
         if watch.stats {

@@ -141,6 +141,15 @@ impl Log {
     }
 }
 
+impl Log {
+    /// Each refusal is a kind of its own.
+    fn refused(&self, sentences: Vec<String>) {
+        for line in sentences {
+            self.say(&line, || line.clone());
+        }
+    }
+}
+
 impl Report for Log {
     fn problem(&self, problem: &Problem<'_>) {
         match problem {
@@ -187,17 +196,21 @@ impl Report for Log {
         }
     }
 
-    fn ended(&self, process: &Process) {
+    fn ended(&self, process: &Process, dependencies: &[Arc<Process>]) {
         if self.quiet {
             return;
         }
-        let denials = process.denials();
-        if denials.is_empty() {
-            return;
-        }
         let is_directory = |path: &str| Path::new(path).is_dir();
-        for line in refusals::explain(&denials, true, &is_directory) {
-            self.say(&line, || line.clone());
+        let denials = process.denials();
+        if !denials.is_empty() {
+            self.refused(refusals::explain(&denials, true, &is_directory));
+        }
+        for dependency in dependencies {
+            let (label, denials) = (dependency.program(), dependency.denials());
+            if !denials.is_empty() {
+                let told = refusals::explain_dependency(label, &denials, true, &is_directory);
+                self.refused(told);
+            }
         }
     }
 }

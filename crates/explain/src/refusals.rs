@@ -27,11 +27,47 @@ pub fn explain(
     failed: bool,
     is_directory: &dyn Fn(&str) -> bool,
 ) -> Vec<String> {
-    let mut sentences = Vec::new();
+    let told = tell(denials, failed, is_directory).into_iter();
+    told.map(|refusal| refusal.sentence).collect()
+}
+
+/// The same of a composed component's dependency: its name, what it asked for, the option that
+/// grants that to the app, and the line that its own grants in `holm.toml` need beside it.
+#[must_use]
+pub fn explain_dependency(
+    label: &str,
+    denials: &[Denial],
+    failed: bool,
+    is_directory: &dyn Fn(&str) -> bool,
+) -> Vec<String> {
+    let told = tell(denials, failed, is_directory).into_iter();
+    told.map(|Refusal { sentence, grant }| {
+        let name = shown(label);
+        match grant {
+            Some((key, value)) => format!(
+                "dependency `{name}`: {sentence} (its grants in holm.toml must allow it too: \
+                 {key} = [{}])",
+                shown(&format!("{value:?}"))
+            ),
+            None => format!("dependency `{name}`: {sentence}"),
+        }
+    })
+    .collect()
+}
+
+/// A refusal in words.
+struct Refusal {
+    sentence: String,
+    /// What allows it to a dependency: a key of its grants, and an entry of its list.
+    grant: Option<(&'static str, String)>,
+}
+
+fn tell(denials: &[Denial], failed: bool, is_directory: &dyn Fn(&str) -> bool) -> Vec<Refusal> {
+    let mut told = Vec::new();
     // One grant opens a whole directory: what lies in one is one cause.
     let mut missing: BTreeMap<String, (String, bool, u64)> = BTreeMap::new();
     for denial in denials {
-        match &denial.cause {
+        let (sentence, grant) = match &denial.cause {
             Cause::NothingMounted { path, write } => {
                 if *write || failed {
                     let entry = missing
@@ -40,25 +76,32 @@ pub fn explain(
                     entry.1 |= *write;
                     entry.2 += denial.count;
                 }
+                continue;
             }
             Cause::ReadOnlyMount {
                 mount,
                 source,
                 path,
-            } => sentences.push(format!(
-                "refused: change {} in {}, which is read-only{}. To allow it: {}",
-                shown(&format!("{path:?}")),
-                shown(mount),
-                times(denial.count),
-                directory_option(source, mount, Access::ReadWrite),
-            )),
-            Cause::Escape { mount, path } => sentences.push(format!(
-                "refused: {} leads out of the directory it is relative to (in {}){}. \
-                 No option allows that; grant the directory it leads to instead: --dir HOST::GUEST",
-                shown(&format!("{path:?}")),
-                shown(mount),
-                times(denial.count),
-            )),
+            } => (
+                format!(
+                    "refused: change {} in {}, which is read-only{}. To allow it: {}",
+                    shown(&format!("{path:?}")),
+                    shown(mount),
+                    times(denial.count),
+                    directory_option(source, mount, Access::ReadWrite),
+                ),
+                Some(("dir", format!("{mount}:{}", Access::ReadWrite.word()))),
+            ),
+            Cause::Escape { mount, path } => (
+                format!(
+                    "refused: {} leads out of the directory it is relative to (in {}){}. \
+                     No option allows that; grant the directory it leads to instead: --dir HOST::GUEST",
+                    shown(&format!("{path:?}")),
+                    shown(mount),
+                    times(denial.count),
+                ),
+                None,
+            ),
             Cause::Network {
                 rule,
                 name,
@@ -71,10 +114,14 @@ pub fn explain(
                     ""
                 };
                 let how = format!("{how}{}", times(denial.count));
-                sentences.push(explain_network(rule, name.as_deref(), *class, &how));
+                (
+                    explain_network(rule, name.as_deref(), *class, &how),
+                    Some(("net", rule.to_string())),
+                )
             }
-            Cause::Limit(limit) => sentences.push(explain_limit(*limit)),
-        }
+            Cause::Limit(limit) => (explain_limit(*limit), None),
+        };
+        told.push(Refusal { sentence, grant });
     }
     for (directory, (path, write, count)) in missing {
         let (word, access) = if write {
@@ -82,14 +129,17 @@ pub fn explain(
         } else {
             ("read", Access::ReadOnly)
         };
-        sentences.push(format!(
-            "refused: {word} {}: nothing is granted there{}. To allow it: {}",
-            shown(&path),
-            times(count),
-            directory_option(&likely_source(&directory, is_directory), &directory, access),
-        ));
+        told.push(Refusal {
+            sentence: format!(
+                "refused: {word} {}: nothing is granted there{}. To allow it: {}",
+                shown(&path),
+                times(count),
+                directory_option(&likely_source(&directory, is_directory), &directory, access),
+            ),
+            grant: Some(("dir", format!("{directory}:{}", access.word()))),
+        });
     }
-    sentences
+    told
 }
 
 /// The first of many sentences, and how many more there are.
@@ -211,9 +261,11 @@ fn times(count: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{explain, shortened};
+    use super::{explain, explain_dependency, shortened};
     use holm_abi::Errno;
+    use holm_kernel::net::AddressClass;
     use holm_kernel::{Cause, Denial, Limit};
+    use holm_package::grant::parse_net_rule;
 
     fn denial(cause: Cause, count: u64) -> Denial {
         Denial {
@@ -245,6 +297,35 @@ mod tests {
                 "refused: change \"out.txt\" in /data, which is read-only (3 times). \
                  To allow it: --dir './my data::/data:rw'",
                 "refused: more than 64MiB of memory. To allow more: --memory 128MiB",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_dependency_is_named_with_both_lines_that_grant() {
+        let read_only = Cause::ReadOnlyMount {
+            mount: "/data".to_owned(),
+            source: "./data".to_owned(),
+            path: "out.txt".to_owned(),
+        };
+        let network = Cause::Network {
+            rule: parse_net_rule("connect:127.0.0.1:80").expect("a rule"),
+            name: None,
+            class: AddressClass::Loopback,
+        };
+        let limit = Cause::Limit(Limit::Descriptors(8));
+        let denials = [read_only, network, limit].map(|cause| denial(cause, 1));
+        assert_eq!(
+            explain_dependency("a-lib", &denials, false, &|_| false),
+            [
+                "dependency `a-lib`: refused: change \"out.txt\" in /data, which is read-only. \
+                 To allow it: --dir ./data::/data:rw (its grants in holm.toml must allow it too: \
+                 dir = [\"/data:rw\"])",
+                "dependency `a-lib`: refused: connect to 127.0.0.1:80. To allow it: \
+                 --net tcp:connect:127.0.0.1:80. Think first: it is a loopback address: a service of this machine \
+                 (its grants in holm.toml must allow it too: net = [\"tcp:connect:127.0.0.1:80\"])",
+                "dependency `a-lib`: refused: more than 8 open descriptors. To allow more: \
+                 --max-fds 16",
             ]
         );
     }

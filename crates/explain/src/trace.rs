@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 
-use holm_kernel::{Answer, Argument, Observer, TraceEvent};
+use holm_kernel::{Answer, Argument, Observer, Process, TraceEvent};
 use serde_json::{Map, Value, json};
+
+use crate::text::shown;
 
 /// How a trace is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +54,19 @@ impl Tracer {
 }
 
 impl Observer for Tracer {
+    /// A process that another one made, such as that of a dependency, is told by its name.
+    fn started(&self, process: &Process) {
+        if process.parent().is_none() {
+            return;
+        }
+        let (pid, program) = (process.pid(), process.program());
+        let line = match self.format {
+            Format::Text => format!("+++ [{pid}] is {} +++", shown(program)),
+            Format::Json => json!({ "pid": pid.0, "program": program }).to_string(),
+        };
+        (self.sink)(&line);
+    }
+
     fn completed(&self, event: &TraceEvent<'_>) {
         (self.sink)(&line(self.format, event));
     }

@@ -59,6 +59,9 @@ pub enum ServeError {
     /// A limit of time needs code that can be stopped.
     #[error("the system was made without interruptible code, which a limit of time needs")]
     NotInterruptible,
+    /// The host gives no thread to wait for the sockets and streams of guests.
+    #[error("the host gives no thread to wait for what guests wait for: {0}")]
+    Reactor(std::io::Error),
     /// The server cannot be started.
     #[error(transparent)]
     Server(#[from] ServerError),
@@ -106,6 +109,8 @@ impl System {
         if time.is_some() && !self.engine.config().interruptible {
             return Err(ServeError::NotInterruptible);
         }
+        // A guest that waits is suspended, and its thread runs others: nobody else leads.
+        holm_host_native::drive().map_err(ServeError::Reactor)?;
         let server = Server::bind(options.server)?;
         server.stop_on_signals(exit)?;
         ready(server.address());

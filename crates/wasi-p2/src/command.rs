@@ -5,9 +5,9 @@ mod suspended;
 use holm_engine::process::{Guest, Outcome, Phase, StartError};
 use holm_kernel::Process;
 use std::sync::Arc;
-use wasmtime::Store;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, ComponentExportIndex, Instance, Linker};
+use wasmtime::{Engine, Store};
 
 use crate::State;
 use crate::invoke::Call;
@@ -62,7 +62,7 @@ pub fn run(
     provide: Provide<'_>,
 ) -> Finished {
     let process = state.guest.task.process().clone();
-    let mut store = new_store(component, state);
+    let mut store = new_store(component.engine(), state);
     let mut results = Vec::new();
     let ended = run_entry(&mut store, component, entry, provide, &mut results);
     finish(&process, store, ended, results)
@@ -106,9 +106,9 @@ fn run_entry(
 
 /// A store for a component: its memory is charged to the process, a kill stops it, and what one
 /// call brings into the host is bounded.
-pub(crate) fn new_store(component: &Component, state: State) -> Store<State> {
+pub(crate) fn new_store(engine: &Engine, state: State) -> Store<State> {
     let bounds = *state.bounds();
-    let mut store = Store::new(component.engine(), state);
+    let mut store = Store::new(engine, state);
     Guest::attach(&mut store, |state| &mut state.guest);
     store.set_hostcall_fuel(bounds.call_bytes);
     store.set_max_component_handles(bounds.resources);

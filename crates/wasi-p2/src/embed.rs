@@ -58,7 +58,7 @@ impl Linked {
     /// How the process ended, when it did not come to live.
     pub fn instantiate(&self, state: State) -> Result<(Store<State>, Instance), Outcome> {
         let process = state.guest.task.process().clone();
-        let mut store = new_store(&self.component, state);
+        let mut store = new_store(self.component.engine(), state);
         let instance = self
             .checked
             .instantiate(&mut store)

@@ -3,9 +3,9 @@
 pub(crate) mod bytes;
 mod cli;
 mod clocks;
-mod ending;
+pub(crate) mod ending;
 mod error;
 mod filesystem;
 mod random;
-mod sockets;
+pub(crate) mod sockets;
 mod worker;

@@ -208,6 +208,15 @@ impl State {
         ViewId(u16::try_from(self.views.len()).unwrap_or(u16::MAX))
     }
 
+    /// All processes that it acts as, the program's first.
+    pub(crate) fn processes(&self) -> Vec<Arc<Process>> {
+        let program = self.guest.task.process();
+        core::iter::once(program)
+            .chain(self.views())
+            .cloned()
+            .collect()
+    }
+
     /// The processes of dependencies.
     pub fn views(&self) -> impl Iterator<Item = &Arc<Process>> {
         self.views.iter().map(Task::process)

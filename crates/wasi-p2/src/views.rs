@@ -6,6 +6,7 @@
 //! `holm:composition` says, and never more than the program. What a dependency opened so
 //! is a descriptor of that process: its limits, its trace and its refusals.
 
+mod asynchronous;
 mod interfaces;
 
 use std::error::Error;
@@ -124,16 +125,23 @@ impl Views {
                 continue;
             };
             let view = ViewId::dependency(at);
-            let interface = own
-                .interface
-                .rsplit_once('@')
-                .and_then(|(known, version)| version.starts_with("0.2.").then_some(known));
-            if let Some(add) = interface.and_then(interfaces::find) {
+            if let Some(add) = find(&own.interface) {
                 add(&mut linker.instance(name)?, view)?;
                 names.push(name.to_owned());
             }
         }
         Ok(names)
+    }
+}
+
+/// What gives an interface to a view: of 0.2 or of 0.3, and none of what came before a release.
+fn find(interface: &str) -> Option<interfaces::Add> {
+    let (name, version) = interface.rsplit_once('@')?;
+    match version {
+        _ if version.contains('-') => None,
+        _ if version.starts_with("0.2.") => interfaces::find(name),
+        _ if version.starts_with("0.3.") => asynchronous::find(name),
+        _ => None,
     }
 }
 

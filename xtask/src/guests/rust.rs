@@ -60,7 +60,11 @@ pub(super) fn build_components(places: &Places) -> Result<Tally> {
     let mut names = stems(&folder.join("src/bin"))?;
     names.extend(stems(&folder.join("examples"))?);
     let newer = stems(&folder.join("p3/examples"))?;
-    names.extend(newer.iter().map(|name| format!("p3_{name}")));
+    names.extend(
+        newer
+            .iter()
+            .map(|name| format!("p3_{}", name.trim_end_matches("_unsafe"))),
+    );
     let wanted = wanted(places, "component-rust", &names);
     if wanted.is_empty() {
         return Ok(Tally::default());

@@ -42,8 +42,9 @@ pub enum Problem<'a> {
 pub trait Report: Send + Sync + fmt::Debug {
     /// Something went wrong.
     fn problem(&self, problem: &Problem<'_>);
-    /// A request is over: what was refused to its process is there to be told.
-    fn ended(&self, process: &Process);
+    /// A request is over: what was refused to its process is there to be told, and what was to
+    /// those of its dependencies, each of which is a program by its label.
+    fn ended(&self, process: &Process, dependencies: &[Arc<Process>]);
 }
 
 /// Makes the process of a request, and what its store holds.
@@ -155,9 +156,10 @@ async fn answer(
         let (inner, ended) = (inner.clone(), ended.clone());
         Box::pin(async move {
             let process = state.guest.task.process().clone();
+            let dependencies: Vec<_> = state.views().cloned().collect();
             let reply = Box::new(move |answer| drop(sender.send(answer)));
             let served = inner.service.serve(state, request, reply, until).await;
-            ended.set(tell(&inner, &process, &served));
+            ended.set(tell(&inner, &process, &dependencies, &served));
             drop(slot);
         })
     };
@@ -227,8 +229,8 @@ enum Ended {
 }
 
 /// Reports how a guest ended.
-fn tell(inner: &Inner, process: &Process, served: &Served) -> Ended {
-    inner.report.ended(process);
+fn tell(inner: &Inner, process: &Process, dependencies: &[Arc<Process>], served: &Served) -> Ended {
+    inner.report.ended(process, dependencies);
     match &served.outcome {
         Outcome::Exited(0) => Ended::Well,
         // It computed, and was stopped when its time was over.

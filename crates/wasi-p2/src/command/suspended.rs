@@ -26,7 +26,7 @@ pub async fn run_suspended(
     provide: Provide<'_>,
 ) -> Finished {
     let process = state.guest.task.process().clone();
-    let mut store = new_store(component, state);
+    let mut store = new_store(component.engine(), state);
     let mut results = Vec::new();
     let running = run_entry(&mut store, component, entry, provide, &mut results);
     let ended = unless_killed(&process, running).await;

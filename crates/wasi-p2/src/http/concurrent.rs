@@ -174,25 +174,36 @@ impl client::HostWithStore<State> for Http {
         accessor: &Accessor<State, Http>,
         request: Resource<Request>,
     ) -> wasmtime::Result<Result<Resource<Response>, Code>> {
-        let (begun, transfer) = accessor.with(|mut access| {
-            let request = access.get().table.delete(request)?;
-            let (made, transfer) = request.into_http(&mut access)?;
-            let begun = made.and_then(|(request, options)| {
-                access.get().send(ViewId::PROGRAM, request, options)
-            });
-            Ok::<_, wasmtime::Error>((begun, transfer))
-        })?;
-        let answer = match begun {
-            Ok(future) => future.await,
-            Err(error) => Err(error),
-        };
-        transfer.answered(answer.as_ref().map(|_| ()).map_err(Clone::clone));
-        match answer {
-            Ok(response) => accessor.with(|mut access| {
-                let response = Response::incoming(response);
-                Ok(Ok(access.get().table.push(response)?))
-            }),
-            Err(error) => Ok(Err(convert::into_code(error))),
-        }
+        send(accessor, ViewId::PROGRAM, request).await
+    }
+}
+
+/// Sends a request by the rules of a view, and waits for the head of the response.
+pub(crate) async fn send<D>(
+    accessor: &Accessor<State, D>,
+    view: ViewId,
+    request: Resource<Request>,
+) -> wasmtime::Result<Result<Resource<Response>, Code>>
+where
+    D: HasData + ?Sized,
+{
+    let (begun, transfer) = accessor.with(|mut access| {
+        let request = access.data_mut().table.delete(request)?;
+        let (made, transfer) = request.into_http(&mut access)?;
+        let begun =
+            made.and_then(|(request, options)| access.data_mut().send(view, request, options));
+        Ok::<_, wasmtime::Error>((begun, transfer))
+    })?;
+    let answer = match begun {
+        Ok(future) => future.await,
+        Err(error) => Err(error),
+    };
+    transfer.answered(answer.as_ref().map(|_| ()).map_err(Clone::clone));
+    match answer {
+        Ok(response) => accessor.with(|mut access| {
+            let response = Response::incoming(response);
+            Ok(Ok(access.data_mut().table.push(response)?))
+        }),
+        Err(error) => Ok(Err(convert::into_code(error))),
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ::http::{Method, Request, Response};
-use holm_engine::process::{Guest, Outcome, Phase};
+use holm_abi::{ExitStatus, Signal};
+use holm_engine::process::{Outcome, Phase};
 use holm_kernel::Process;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, InstancePre, Linker, Resource};
@@ -14,7 +15,7 @@ use wasmtime::{Store, UpdateDeadline};
 use super::{Body, ErrorCode, concurrent};
 use crate::State;
 use crate::bindings::p3_http;
-use crate::command::Provide;
+use crate::command::{Provide, new_store};
 use crate::link::{LinkError, Waiting, link};
 use crate::p2::http::{IncomingRequest, ResponseOutparam};
 
@@ -108,8 +109,8 @@ impl HttpService {
         deadline: Option<Instant>,
     ) -> Served {
         let process = state.guest.task.process().clone();
-        let ending = Ending(process.clone());
-        let mut store = self.store(state);
+        let ending = Ending(state.processes());
+        let mut store = new_store(self.pre.engine(), state);
         if let Some(deadline) = deadline {
             watch(&mut store, deadline);
         }
@@ -118,18 +119,8 @@ impl HttpService {
             Ok(()) => Outcome::Exited(0),
             Err(outcome) => outcome,
         };
-        process.end(outcome.status());
-        drop(ending);
+        ending.end(outcome.status());
         Served { outcome }
-    }
-
-    fn store(&self, state: State) -> Store<State> {
-        let bounds = *state.bounds();
-        let mut store = Store::new(self.pre.engine(), state);
-        Guest::attach(&mut store, |state| &mut state.guest);
-        store.set_hostcall_fuel(bounds.call_bytes);
-        store.set_max_component_handles(bounds.resources);
-        store
     }
 
     async fn run(
@@ -186,14 +177,22 @@ impl HttpService {
     }
 }
 
-/// A guest whose request was given up: its client went away, or its time is over.
-struct Ending(Arc<Process>);
+/// The processes of a request: they end with it, also when it is given up because its client went
+/// away or its time is over.
+struct Ending(Vec<Arc<Process>>);
+
+impl Ending {
+    fn end(&self, status: ExitStatus) {
+        // Only the first end counts.
+        for process in &self.0 {
+            process.end(status);
+        }
+    }
+}
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        // Only the first end counts.
-        self.0
-            .end(holm_abi::ExitStatus::Signaled(holm_abi::Signal::Kill));
+        self.end(ExitStatus::Signaled(Signal::Kill));
     }
 }
 
@@ -203,7 +202,7 @@ fn watch(store: &mut Store<State>, deadline: Instant) {
         let guest = &mut context.data_mut().guest;
         if Instant::now() >= deadline {
             let process = guest.task.process().clone();
-            process.note_signal(holm_abi::Signal::Alarm);
+            process.note_signal(Signal::Alarm);
         }
         guest.check_signal()?;
         Ok(UpdateDeadline::Yield(1))

@@ -16,6 +16,8 @@ use crate::sockets::Answer;
 use crate::sockets::lookup::Lookup;
 use crate::{SocketError, State, ViewId};
 
+pub(crate) use convert::error;
+
 type Store = Accessor<State, HasSelf<State>>;
 
 /// Waits, suspended, until `poll` is ready.
@@ -33,6 +35,18 @@ async fn wait<T>(
     .await
 }
 
+/// The addresses of a name, by the rules of a view.
+pub(crate) async fn resolve(store: &Store, view: ViewId, name: &str) -> Answer<Vec<IpAddress>> {
+    let lookup = Lookup::new(view, name)?;
+    let lookup = store.with(|mut access| access.get().table.push(lookup))?;
+    let over = wait(store, |state, context| state.poll_lookup(&lookup, context)).await;
+    let mut found = store.with(|mut access| access.get().table.delete(lookup))?;
+    over?;
+    Ok(std::iter::from_fn(|| found.next())
+        .map(IpAddress::from)
+        .collect())
+}
+
 impl types::Host for State {
     fn convert_error_code(&mut self, error: SocketError) -> wasmtime::Result<ErrorCode> {
         convert::error(error)
@@ -47,13 +61,6 @@ impl ip_name_lookup::Host for State {
 
 impl ip_name_lookup::HostWithStore<State> for HasSelf<State> {
     async fn resolve_addresses(store: &Store, name: String) -> Answer<Vec<IpAddress>> {
-        let lookup = Lookup::new(ViewId::PROGRAM, &name)?;
-        let lookup = store.with(|mut access| access.get().table.push(lookup))?;
-        let over = wait(store, |state, context| state.poll_lookup(&lookup, context)).await;
-        let mut found = store.with(|mut access| access.get().table.delete(lookup))?;
-        over?;
-        Ok(std::iter::from_fn(|| found.next())
-            .map(IpAddress::from)
-            .collect())
+        resolve(store, ViewId::PROGRAM, &name).await
     }
 }

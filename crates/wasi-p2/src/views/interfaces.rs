@@ -49,7 +49,10 @@ pub(super) fn find(interface: &str) -> Option<Add> {
     })
 }
 
-fn preopens(instance: &mut LinkerInstance<'_, State>, view: ViewId) -> wasmtime::Result<()> {
+pub(super) fn preopens(
+    instance: &mut LinkerInstance<'_, State>,
+    view: ViewId,
+) -> wasmtime::Result<()> {
     instance.func_wrap("get-directories", move |mut store: Store<'_>, (): ()| {
         let state = store.data_mut();
         let granted = state.granted(view).into_iter();
@@ -158,13 +161,22 @@ fn outgoing_handler(
 }
 
 fn environment(instance: &mut LinkerInstance<'_, State>, view: ViewId) -> wasmtime::Result<()> {
+    variables(instance, view, "initial-cwd")
+}
+
+/// Environment variables and arguments, and the directory to begin in by the name it has there.
+pub(super) fn variables(
+    instance: &mut LinkerInstance<'_, State>,
+    view: ViewId,
+    directory: &str,
+) -> wasmtime::Result<()> {
     instance.func_wrap("get-environment", move |store: Store<'_>, (): ()| {
         Ok((store.data().environment(view),))
     })?;
     instance.func_wrap("get-arguments", move |store: Store<'_>, (): ()| {
         Ok((store.data().arguments(view),))
     })?;
-    instance.func_wrap("initial-cwd", |_: Store<'_>, (): ()| Ok((None::<String>,)))
+    instance.func_wrap(directory, |_: Store<'_>, (): ()| Ok((None::<String>,)))
 }
 
 /// A stream that nobody granted: input at its end, output that goes nowhere.
@@ -227,18 +239,21 @@ fn no_terminal(instance: &mut LinkerInstance<'_, State>, name: &str) -> wasmtime
     })
 }
 
-fn terminal_stdin(instance: &mut LinkerInstance<'_, State>, _view: ViewId) -> wasmtime::Result<()> {
+pub(super) fn terminal_stdin(
+    instance: &mut LinkerInstance<'_, State>,
+    _view: ViewId,
+) -> wasmtime::Result<()> {
     no_terminal(instance, "get-terminal-stdin")
 }
 
-fn terminal_stdout(
+pub(super) fn terminal_stdout(
     instance: &mut LinkerInstance<'_, State>,
     _view: ViewId,
 ) -> wasmtime::Result<()> {
     no_terminal(instance, "get-terminal-stdout")
 }
 
-fn terminal_stderr(
+pub(super) fn terminal_stderr(
     instance: &mut LinkerInstance<'_, State>,
     _view: ViewId,
 ) -> wasmtime::Result<()> {

@@ -1,4 +1,7 @@
-//! What the components of WASI 0.3 share: a stream that is there from the start.
+//! What the components of WASI 0.3 share: a stream that is there from the start, and floods.
+
+#[cfg(target_os = "wasi")]
+pub mod flood;
 
 /// A body of known bytes, written by a task of its own, and its end without trailers.
 #[cfg(target_os = "wasi")]

@@ -45,7 +45,7 @@ pub(super) fn code(errno: Errno) -> ErrorCode {
 }
 
 /// The code of a failure, or a trap.
-pub(super) fn error(error: SocketError) -> wasmtime::Result<ErrorCode> {
+pub(crate) fn error(error: SocketError) -> wasmtime::Result<ErrorCode> {
     Ok(match error {
         SocketError::Errno(errno) => code(errno),
         SocketError::InvalidArgument => ErrorCode::InvalidArgument,
