@@ -15,6 +15,7 @@ mod denials;
 mod disks;
 mod escapes;
 mod files;
+mod floods;
 mod guests;
 mod inspect;
 mod invoke;

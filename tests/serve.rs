@@ -49,7 +49,7 @@ fn a_line_in_three_languages() {
 fn every_service_is_served() {
     let here = include_str!("serve.rs");
     // By their names alone.
-    let elsewhere = [include_str!("composition.rs")];
+    let elsewhere = [include_str!("composition.rs"), include_str!("floods.rs")];
     for language in ["component-rust", "js", "python"] {
         let folder = guest(&format!("{language}/http_hello"));
         let folder = folder.parent().expect("a folder");

@@ -96,6 +96,9 @@ fn memory_fault(error: &wasmtime::Error) -> Option<MemoryFault> {
     })
 }
 
+/// How the engine's error ends when a store has as many handles as it may.
+const TOO_MANY_HANDLES: &str = "store handle limit exceeded";
+
 fn describe(
     error: &wasmtime::Error,
     fault: Option<MemoryFault>,
@@ -108,6 +111,12 @@ fn describe(
     if let Some(ResourceTableError::Full) = error.downcast_ref::<ResourceTableError>() {
         let summary = "the component holds more resources at once than one may: streams, \
                        sockets, pollables, requests (the bound `resources`)";
+        return (TrapKind::Host, summary.to_owned(), None);
+    }
+    // The engine has no type for it.
+    if error.root_cause().to_string().ends_with(TOO_MANY_HANDLES) {
+        let summary = "the component holds more handles at once than one may: streams and \
+                       futures, calls under way, resources (the bound `resources`)";
         return (TrapKind::Host, summary.to_owned(), None);
     }
     let Some(trap) = error.downcast_ref::<Trap>() else {

@@ -105,15 +105,24 @@ fn run_entry(
 }
 
 /// A store for a component: its memory is charged to the process, a kill stops it, and what one
-/// call brings into the host is bounded.
+/// call brings into the host is bounded, and so is what it holds of the engine.
 pub(crate) fn new_store(engine: &Engine, state: State) -> Store<State> {
     let bounds = *state.bounds();
     let mut store = Store::new(engine, state);
     Guest::attach(&mut store, |state| &mut state.guest);
     store.set_hostcall_fuel(bounds.call_bytes);
     store.set_max_component_handles(bounds.resources);
+    // Only engines for asynchronous components have one.
+    if let Some(table) = store.concurrent_resource_table() {
+        table.set_max_capacity(bounds.resources.saturating_mul(ENTRIES_PER_HANDLE));
+    }
     store
 }
+
+/// What the engine keeps of a handle at most: a stream or future is three entries for two handles,
+/// a call that waits has a task, a thread and a set. What goes on without any handle, such as a
+/// task that has returned, is bounded by this alone.
+const ENTRIES_PER_HANDLE: usize = 4;
 
 pub(crate) fn finish(
     process: &Arc<Process>,
