@@ -236,3 +236,35 @@ fn a_trap_in_a_call_is_explained() {
         .code(134);
     assert!(done.stderr.contains("unreachable"), "{done}");
 }
+
+/// An `async func` is called as any other, and what waits is waited for.
+#[test]
+fn asynchronous_functions_of_components() {
+    let text = r#"(component
+        (import "wasi:clocks/monotonic-clock@0.3.0" (instance $clock
+            (export "wait-for" (func async (param "how-long" u64)))))
+        (core func $wait (canon lower (func $clock "wait-for")))
+        (core module $m
+            (import "clock" "wait" (func $wait (param i64)))
+            (func (export "add") (param i32 i32) (result i32)
+                (call $wait (i64.const 1000000))
+                (i32.add (local.get 0) (local.get 1)))
+            (func (export "later") (result i32) unreachable))
+        (core instance $i (instantiate $m
+            (with "clock" (instance (export "wait" (func $wait))))))
+        (type $number (future u32))
+        (func (export "add") async (param "a" u32) (param "b" u32) (result u32)
+            (canon lift (core func $i "add")))
+        (func (export "later") async (result $number) (canon lift (core func $i "later"))))"#;
+    let folder = Folder::new();
+    let program = folder.write("async.wat", text);
+    let invoke = |call: &str| holm(["run", "--invoke", call]).arg(&program).go();
+    invoke("add(2, 3)").code(0).prints("5\n").silent();
+    invoke("later()").refuses(
+        126,
+        &[
+            "`later: async func() -> future<u32>`",
+            "a future cannot be written as text",
+        ],
+    );
+}

@@ -12,12 +12,16 @@ use holm_engine::wasmtime::component::{
 };
 use holm_engine::wasmtime::{self, Store};
 use holm_engine::{Code, Form, LoadError, Program, TierChoice, explain_trap};
+use holm_host_native::Parker;
 use holm_kernel::{Process, SpawnError};
+use holm_wasi_p2::command::unless_killed;
 use holm_wasi_p2::embed::{Exported, Linked};
+use holm_wasi_p2::link::Waiting;
 use holm_wasi_p2::views::Views;
 use holm_wasi_p2::{InvokeError, State};
 
 use crate::command::Command;
+use crate::executor::Executor;
 use crate::imports::{Failed, ImportError, Imports};
 use crate::run::{Failure, component_state, note_phase};
 use crate::system::System;
@@ -33,9 +37,22 @@ pub enum InstantiateError {
     /// It is a module: those run as commands.
     #[error("{0} is a core module; only the functions of components can be called so")]
     Module(String),
-    /// It needs the asynchronous functions of WASI 0.3.
-    #[error("{0} is an asynchronous component (WASI 0.3), whose functions cannot be called so")]
-    Asynchronous(String),
+    /// A function that the embedder provides takes or returns what goes on after the call.
+    #[error(
+        "the component imports `{name}` of `{interface}`, which is `{kind}`: the program that \
+         embeds it cannot provide a function with {what}, only with values\nPass lists instead, \
+         or link the component with one that provides the function"
+    )]
+    Import {
+        /// The interface; empty for the world itself.
+        interface: String,
+        /// The function.
+        name: String,
+        /// Its type in WIT.
+        kind: String,
+        /// `a stream` or `a future`.
+        what: &'static str,
+    },
     /// Its imports are not there, or do not fit.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -67,6 +84,25 @@ pub enum FunctionError {
         /// What does not fit.
         reason: String,
     },
+    /// It takes or returns what goes on after the call.
+    #[error("{}", no_values(.name, .kind, .what))]
+    NoValues {
+        /// The function.
+        name: String,
+        /// Its type in WIT.
+        kind: String,
+        /// `a stream` or `a future`.
+        what: &'static str,
+    },
+}
+
+/// Why a function cannot be called, whose parameters and results are no values alone.
+fn no_values(name: &str, kind: &str, what: &str) -> String {
+    format!(
+        "`{name}` is `{kind}`: {what} cannot be passed between it and the program that embeds it, \
+         only values can\nCall it from another component, which passes lists on: name both in a \
+         holm.toml"
+    )
 }
 
 /// How a call ended that did not return.
@@ -120,13 +156,17 @@ pub struct Instantiator<'a> {
     program: Program,
     linked: Linked,
     views: Views,
+    form: Form,
 }
 
 /// A component that lives: a process with grants and limits, whose functions can be called.
 ///
-/// Memory, resources and open files stay from call to call, and go when it is dropped.
+/// Memory, resources and open files stay from call to call, and go when it is dropped. So do tasks
+/// that a call left behind (`async func`, WASI 0.3): they go on during the next call.
 pub struct Instance {
     id: u64,
+    /// Runs one that is suspended when it waits: it has functions, streams or futures of 0.3.
+    executor: Option<Arc<Executor>>,
     store: Store<State>,
     instance: WasmInstance,
     linked: Linked,
@@ -183,15 +223,17 @@ impl System {
         let name = || program.name().to_owned();
         let component = match &loaded.code {
             Code::Module(_) => return Err(InstantiateError::Module(name())),
-            Code::Component(_) if loaded.form == Form::AsyncComponent => {
-                return Err(InstantiateError::Asynchronous(name()));
-            }
             Code::Component(component) => component,
         };
         let refused = |error| StartError::Component(Box::new(error));
         let views = Views::of(component, || Ok(program.bytes()?)).map_err(refused)?;
-        let linked = Linked::new(component, &|linker| {
-            let mut names = imports.provide(linker)?;
+        imports.check(component)?;
+        let (form, waiting) = match loaded.form {
+            Form::AsyncComponent => (Form::AsyncComponent, Waiting::Suspended),
+            form => (form, Waiting::Thread),
+        };
+        let linked = Linked::new(component, waiting, &|linker| {
+            let mut names = imports.provide(linker, component, waiting)?;
             names.extend(views.link(linker)?);
             Ok(names)
         })?;
@@ -200,6 +242,7 @@ impl System {
             linked,
             views,
             program: program.clone(),
+            form,
         })
     }
 
@@ -237,13 +280,20 @@ impl Instantiator<'_> {
         if let Some(observer) = process.observer() {
             observer.started(&process);
         }
-        let mut state = component_state(&process, system.http.clone());
+        let parker = Arc::new(Parker::new());
+        let http = system.http.clone();
+        let (mut state, executor) = component_state(&process, http, parker, self.form);
         let entered = self.views.enter(&mut state);
         entered.map_err(|error| StartError::Component(Box::new(error)))?;
         let watchdog = Watchdog::start(&process, None).map_err(InstantiateError::Watchdog)?;
-        match self.linked.instantiate(state) {
+        let made = match &executor {
+            Some(executor) => executor.block_on(self.linked.instantiate_suspended(state)),
+            None => self.linked.instantiate(state),
+        };
+        match made {
             Ok((store, instance)) => Ok(Instance {
                 id: next_id(),
+                executor,
                 store,
                 instance,
                 linked: self.linked.clone(),
@@ -267,7 +317,11 @@ impl Instantiator<'_> {
 
 impl Instance {
     /// A function by its name: alone, or behind its interface, with or without the version
-    /// (`example:math/ops.add`). Parameters and results are tuples: `<(u32, u32), (u32,)>`.
+    /// (`example:math/ops.add`). Parameters and results are tuples: `<(u32, u32), (u32,)>`. An
+    /// `async func` is called as any other: the calling thread sleeps while it waits.
+    ///
+    /// Streams and futures cannot be passed: they go on after the call, in a store that nobody
+    /// runs then.
     ///
     /// # Errors
     ///
@@ -277,7 +331,12 @@ impl Instance {
         P: ComponentNamedList + Lower,
         R: ComponentNamedList + Lift,
     {
-        let Exported { index, kind, .. } = self.linked.function(name)?;
+        let exported = self.linked.function(name)?;
+        let Exported { index, kind, .. } = exported;
+        if let Some(what) = exported.flowing {
+            let name = name.to_owned();
+            return Err(FunctionError::NoValues { name, kind, what });
+        }
         let function = self
             .instance
             .get_typed_func::<P, R>(&mut self.store, index)
@@ -309,11 +368,21 @@ impl Instance {
             .linked
             .function(name)
             .map_err(|error| refused("not there", error.to_string()))?;
+        if let Some(what) = exported.flowing {
+            let reason = format!("{what} cannot be passed, only values can");
+            return Err(refused(&exported.kind, reason));
+        }
         let Some(function) = self.instance.get_func(&mut self.store, exported.index) else {
             return Err(refused(&exported.kind, "it is gone".to_owned()));
         };
         let mut results = vec![Val::Bool(false); exported.results];
-        let called = function.call(&mut self.store, arguments, &mut results);
+        let called = match &self.executor {
+            None => function.call(&mut self.store, arguments, &mut results),
+            Some(executor) => {
+                let called = function.call_async(&mut self.store, arguments, &mut results);
+                run_suspended(executor, &self.process, called)
+            }
+        };
         match called {
             // Values that do not fit are found before anything of the guest runs.
             Err(error) if !came_out_of_guest(&error) => {
@@ -342,6 +411,14 @@ impl Instance {
         }
     }
 
+    /// Records the end of its processes; the first one counts.
+    fn end(&self, status: ExitStatus) {
+        self.process.end(status);
+        for dependency in self.store.data().views() {
+            dependency.end(status);
+        }
+    }
+
     /// What a call's end means for its caller, and for the instance.
     fn returned<T>(&mut self, called: wasmtime::Result<T>) -> Result<T, CallError> {
         // What was written before the end was written.
@@ -351,7 +428,7 @@ impl Instance {
             (Err(error), _) | (Ok(_), Err(error)) => error,
         };
         let outcome = Outcome::of_error(&self.process, error, Phase::Entry);
-        self.process.end(outcome.status());
+        self.end(outcome.status());
         Err(explain(&self.process, &self.program, outcome))
     }
 }
@@ -361,18 +438,16 @@ impl Drop for Instance {
         if let Some(watchdog) = self.watchdog.take() {
             watchdog.returned();
         }
-        if !self.has_ended() {
-            self.process.end(ExitStatus::Exited(0));
-        }
+        self.end(ExitStatus::Exited(0));
     }
 }
 
 impl<P, R> Function<P, R>
 where
     P: ComponentNamedList + Lower,
-    R: ComponentNamedList + Lift,
+    R: ComponentNamedList + Lift + 'static,
 {
-    /// Calls it, on the calling thread.
+    /// Calls it, on the calling thread, which sleeps while an `async func` waits.
     ///
     /// # Errors
     ///
@@ -384,9 +459,25 @@ where
             return Err(CallError::OtherInstance);
         }
         instance.check_alive()?;
-        let called = self.function.call(&mut instance.store, arguments);
+        let called = match &instance.executor {
+            None => self.function.call(&mut instance.store, arguments),
+            Some(executor) => {
+                let called = self.function.call_async(&mut instance.store, arguments);
+                run_suspended(executor, &instance.process, called)
+            }
+        };
         instance.returned(called)
     }
+}
+
+/// Runs a call to its end, or to that of its process, should it be killed while it waits.
+fn run_suspended<T>(
+    executor: &Executor,
+    process: &Arc<Process>,
+    called: impl Future<Output = wasmtime::Result<T>>,
+) -> wasmtime::Result<T> {
+    let ended = executor.block_on(unless_killed(process, called));
+    ended.unwrap_or_else(|| Err(Unwind.into()))
 }
 
 fn explain(process: &Arc<Process>, program: &Program, outcome: Outcome) -> CallError {

@@ -50,6 +50,41 @@
 //! # }
 //! ```
 //!
+//! An `async func` (WASI 0.3) is called as any other: the calling thread sleeps while the component
+//! waits, for WASI or for a function that was [given to it](Imports::asynchronous).
+//! `cargo run -p holm-os --example async_calls` shows both. Parameters and results are values:
+//! streams and futures, which go on after a call, are refused before it
+//! ([`FunctionError::NoValues`]); let another component stand between, which passes lists on.
+//!
+//! ```
+//! use holm_os::{Imports, System, SystemOptions};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let text = r#"(component
+//! #     (import "example:host/store" (instance $store
+//! #         (export "get" (func async (param "key" u32) (result u32)))))
+//! #     (core func $get (canon lower (func $store "get")))
+//! #     (core module $m
+//! #         (import "store" "get" (func $get (param i32) (result i32)))
+//! #         (func (export "twice") (param i32) (result i32)
+//! #             (i32.mul (call $get (local.get 0)) (i32.const 2))))
+//! #     (core instance $i (instantiate $m (with "store" (instance (export "get" (func $get))))))
+//! #     (func (export "twice") async (param "key" u32) (result u32)
+//! #         (canon lift (core func $i "twice"))))"#;
+//! let system = System::new(SystemOptions::default())?;
+//! let program = system.program_from_bytes("store.wat", text.into())?;
+//! let mut imports = Imports::new();
+//! imports.asynchronous("example:host/store", "get", |_caller, (key,): (u32,)| async move {
+//!     Ok((key + 1,)) // or wait for whatever it takes
+//! });
+//! let store = system.instantiator(&program, &imports)?;
+//! let mut instance = store.instantiate(system.command("store"))?;
+//! let twice = instance.function::<(u32,), (u32,)>("twice")?;
+//! assert_eq!(twice.call(&mut instance, (20,))?, (42,));
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! A [`System`] is a kernel with the native host's clock, randomness and engine behind it.
 //! A [`Command`] says what a process holds: nothing but what is named there. Running it
 //! gives a [`Finished`]: how it ended, what it used, what was refused to it. An

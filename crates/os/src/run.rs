@@ -202,12 +202,10 @@ fn execute(
     (program, http): (&Program, Arc<PooledClient>),
 ) -> Ran {
     let parker = Arc::new(Parker::new());
-    let task = Task::new(process.clone(), Waker::from(parker.clone()));
-    let blocker = Arc::new(Sleeper {
-        parker: parker.clone(),
-    });
     match &loaded.code {
         Code::Module(module) => {
+            let task = Task::new(process.clone(), Waker::from(parker.clone()));
+            let blocker = Arc::new(Sleeper { parker });
             let entry = match &plan.invoke {
                 Some(name) => Entry::Invoke {
                     name,
@@ -230,16 +228,7 @@ fn execute(
             }
         }
         Code::Component(component) => {
-            let executor = (loaded.form == Form::AsyncComponent)
-                .then(|| Arc::new(Executor::new(process.clock().clone(), parker)));
-            let (task, timer): (Task, Arc<dyn Timer>) = match &executor {
-                Some(executor) => {
-                    let task = Task::new(process.clone(), executor.waker().clone());
-                    (task, executor.clone())
-                }
-                None => (task, Arc::new(ThreadWaits)),
-            };
-            let mut state = State::new(task, blocker, timer, Bounds::default()).with_http(http);
+            let (mut state, executor) = component_state(process, http, parker, loaded.form);
             let bytes = || Ok(program.bytes()?);
             let views = Views::of(component, bytes);
             let views = match views.and_then(|views| views.enter(&mut state).map(|()| views)) {
@@ -281,12 +270,24 @@ fn execute(
     }
 }
 
-/// What the store of a component holds that lives from call to call on the calling thread.
-pub(crate) fn component_state(process: &Arc<Process>, http: Arc<PooledClient>) -> State {
-    let parker = Arc::new(Parker::new());
-    let task = Task::new(process.clone(), Waker::from(parker.clone()));
+/// What the store of a component holds, and who runs it when it is suspended while it waits. All
+/// of it sleeps at `parker`, on whichever thread calls.
+pub(crate) fn component_state(
+    process: &Arc<Process>,
+    http: Arc<PooledClient>,
+    parker: Arc<Parker>,
+    form: Form,
+) -> (State, Option<Arc<Executor>>) {
+    let executor = (form == Form::AsyncComponent)
+        .then(|| Arc::new(Executor::new(process.clock().clone(), parker.clone())));
+    let (waker, timer): (Waker, Arc<dyn Timer>) = match &executor {
+        Some(executor) => (executor.waker().clone(), executor.clone()),
+        None => (Waker::from(parker.clone()), Arc::new(ThreadWaits)),
+    };
+    let task = Task::new(process.clone(), waker);
     let blocker = Arc::new(Sleeper { parker });
-    State::new(task, blocker, Arc::new(ThreadWaits), Bounds::default()).with_http(http)
+    let state = State::new(task, blocker, timer, Bounds::default()).with_http(http);
+    (state, executor)
 }
 
 /// For a guest whose thread waits: its blocker wakes it at its deadline, and nobody else does.

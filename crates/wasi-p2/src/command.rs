@@ -13,7 +13,7 @@ use crate::State;
 use crate::invoke::Call;
 use crate::link::{Waiting, check, link};
 
-pub use suspended::run_suspended;
+pub use suspended::{run_suspended, unless_killed};
 
 /// What to run of a component.
 #[derive(Clone, Copy, Debug)]

@@ -196,24 +196,46 @@ fn simple_name(kind: &Type) -> &'static str {
 
 /// What of a type has no text form: handles, futures and streams, wherever in it they are.
 pub(crate) fn unwritable(kind: &Type) -> Option<&'static str> {
-    match kind {
+    find_within(kind, &|kind| match kind {
         Type::Own(_) | Type::Borrow(_) => Some("a resource"),
-        Type::Future(_) => Some("a future"),
-        Type::Stream(_) => Some("a stream"),
         Type::ErrorContext => Some("an error context"),
         Type::Map(_) => Some("a map"),
-        Type::List(inner) => unwritable(&inner.ty()),
-        Type::FixedLengthList(inner) => unwritable(&inner.ty()),
-        Type::Option(inner) => unwritable(&inner.ty()),
-        Type::Tuple(tuple) => tuple.types().find_map(|kind| unwritable(&kind)),
-        Type::Record(record) => record.fields().find_map(|field| unwritable(&field.ty)),
-        Type::Variant(variant) => variant
-            .cases()
-            .find_map(|case| case.ty.as_ref().and_then(unwritable)),
-        Type::Result(result) => [result.ok(), result.err()]
-            .iter()
-            .flatten()
-            .find_map(unwritable),
+        kind => flowing_itself(kind),
+    })
+}
+
+/// What of a type is no value, but goes on after a call: futures and streams, wherever in it they
+/// are.
+pub(crate) fn flowing(kind: &Type) -> Option<&'static str> {
+    find_within(kind, &flowing_itself)
+}
+
+fn flowing_itself(kind: &Type) -> Option<&'static str> {
+    match kind {
+        Type::Future(_) => Some("a future"),
+        Type::Stream(_) => Some("a stream"),
         _ => None,
     }
+}
+
+/// The first of the types within a type, itself included, of which something is said.
+fn find_within(kind: &Type, said: &dyn Fn(&Type) -> Option<&'static str>) -> Option<&'static str> {
+    let below = |kind: &Type| find_within(kind, said);
+    said(kind).or_else(|| match kind {
+        Type::List(inner) => below(&inner.ty()),
+        Type::FixedLengthList(inner) => below(&inner.ty()),
+        Type::Option(inner) => below(&inner.ty()),
+        Type::Map(map) => below(&map.key()).or_else(|| below(&map.value())),
+        Type::Tuple(tuple) => tuple.types().find_map(|kind| below(&kind)),
+        Type::Record(record) => record.fields().find_map(|field| below(&field.ty)),
+        Type::Variant(variant) => {
+            let mut cases = variant.cases();
+            cases.find_map(|case| case.ty.as_ref().and_then(below))
+        }
+        Type::Result(result) => {
+            let both = [result.ok(), result.err()];
+            both.iter().flatten().find_map(below)
+        }
+        _ => None,
+    })
 }

@@ -29,28 +29,30 @@ pub async fn run_suspended(
     let mut store = new_store(component.engine(), state);
     let mut results = Vec::new();
     let running = run_entry(&mut store, component, entry, provide, &mut results);
-    let ended = unless_killed(&process, running).await;
+    let ended = unless_killed(&process, running)
+        .await
+        .unwrap_or_else(|| Err(Outcome::of_error(&process, Unwind.into(), Phase::Entry)));
     finish(&process, store, ended, results)
 }
 
 /// Ends with the process, should a signal end it while everything waits: no call is made then
-/// that would notice.
-async fn unless_killed(
+/// that would notice. `None` when it did.
+pub async fn unless_killed<T>(
     process: &Arc<Process>,
-    running: impl Future<Output = Result<u32, Outcome>>,
-) -> Result<u32, Outcome> {
+    running: impl Future<Output = T>,
+) -> Option<T> {
     let mut running = pin!(running);
     // A kill wakes every task of the process.
     let mut watch = Task::new(process.clone(), Waker::noop().clone());
     poll_fn(|context| {
         watch.set_waker(context.waker());
-        if let ended @ Poll::Ready(_) = running.as_mut().poll(context) {
-            return ended;
+        if let Poll::Ready(ended) = running.as_mut().poll(context) {
+            return Poll::Ready(Some(ended));
         }
-        if process.signaled().is_none() {
-            return Poll::Pending;
+        match process.signaled() {
+            None => Poll::Pending,
+            Some(_) => Poll::Ready(None),
         }
-        Poll::Ready(Err(Outcome::of_error(process, Unwind.into(), Phase::Entry)))
     })
     .await
 }
