@@ -135,6 +135,20 @@ fn without_a_word_everything_is_denied() {
     done.never_says("by the dependency");
 }
 
+/// Asynchronous functions, streams and futures of what is denied: streams are at their end, and futures hold "no".
+#[test]
+fn streams_and_futures_are_denied_in_their_types() {
+    let app = App::new("p3_asker", "");
+    let code = "ErrorCode { code: 1, name: \"access-denied\", message: \"\" }";
+    let denied = format!("Err({code})");
+    app.run(&[], &["made-up", "made-up-often"])
+        .prints(&format!(
+            "made-up: done: {denied} [] [] {denied} {denied} 5 left false [] {code}\n\
+             made-up-often: done: often\n"
+        ))
+        .silent();
+}
+
 /// What it is granted it has, by its own process.
 #[test]
 fn grants_of_its_own() {

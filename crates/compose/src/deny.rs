@@ -11,6 +11,10 @@
 //! thrown away. An error would be no more private, and many a library, Rust's `println!` for one,
 //! ends the program when it cannot write.
 //!
+//! Asynchronous functions are lifted as others: they answer at once. Streams are at their end, and
+//! futures hold "no" in the words of their type. The writing end of a future may only go once it
+//! was read, so it waits in a set, from which the next call takes those that were.
+//!
 //! A type that is only an answer can always be denied. A handle cannot be made up: resources of
 //! the denied interfaces themselves are made here (a stream that is closed), a `pollable` is a
 //! clock's that is ready at once, and where neither is possible the call traps. Such functions

@@ -125,6 +125,25 @@ pub enum ComposeError {
         /// What it has that needs it.
         user: String,
     },
+    /// A dependency has rules of its own for an interface, and so handles of its own, and passes
+    /// them to others, or gets them from others.
+    #[error(
+        "{part} has rules of its own for {}, so its handles are not those of the others, and \
+         {} passes them\n  help: pass the interface on instead (inherit = [\"{}\"]), or let {} \
+         pass something else, such as streams",
+        bare(own),
+        bare(user),
+        bare(own),
+        bare(user)
+    )]
+    OwnHandles {
+        /// The dependency.
+        part: String,
+        /// The interface that it has rules for.
+        own: String,
+        /// The interface that passes its handles.
+        user: String,
+    },
     /// The linker refused, for a reason that only it knows.
     #[error("the components do not fit together: {0}")]
     Linker(String),

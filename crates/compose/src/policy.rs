@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use holm_package::manifest::{Dependency, InterfacePattern};
-use wit_parser::InterfaceId;
+use wit_parser::{InterfaceId, TypeDefKind, TypeOwner};
 
 use crate::ambient::{Class, Family, InterfaceName, classify, track, version};
 use crate::app::{App, nearest};
-use crate::component::{Component, Item, used_by};
+use crate::component::{Component, Item, behind_names, used_by};
 use crate::error::ComposeError;
 use crate::naming::OwnImport;
 
@@ -106,6 +106,7 @@ impl Decider<'_> {
             routes.push(self.route(part, import)?);
         }
         let denied = self.seal(part, &mut routes)?;
+        self.check_own_handles(part, &routes)?;
         Ok(Decided { routes, denied })
     }
 
@@ -323,6 +324,39 @@ impl Decider<'_> {
                 user,
             }),
         }
+    }
+
+    /// Handles of an interface that is imported under a name of the part's own are of another type
+    /// than everybody else's: nothing may pass them between parts.
+    fn check_own_handles(&self, part: usize, routes: &[Route]) -> Result<(), ComposeError> {
+        let component = &self.components[part];
+        let resolve = &component.resolve;
+        let items = || component.imports.iter().zip(routes);
+        let own = items().filter(|(_, route)| matches!(route, Route::Own(_)));
+        let own = own.filter_map(|(item, _)| item.interface);
+        let own: BTreeSet<InterfaceId> = own.collect();
+        let linked = items().filter(|(_, route)| matches!(route, Route::Part { .. }));
+        let passing = linked.map(|(item, _)| item).chain(&component.exports);
+        for item in passing {
+            let types = item
+                .interface
+                .map(|id| resolve.interfaces[id].types.values());
+            let found = types.into_iter().flatten().find_map(|ty| {
+                let ty = &resolve.types[behind_names(resolve, *ty)];
+                match (&ty.kind, ty.owner) {
+                    (TypeDefKind::Resource, TypeOwner::Interface(id)) => own.get(&id),
+                    _ => None,
+                }
+            });
+            if let Some(found) = found.copied() {
+                return Err(ComposeError::OwnHandles {
+                    part: self.name(part),
+                    own: resolve.id_of(found).unwrap_or_default(),
+                    user: item.name.clone(),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Adds what uses something in the set, until nothing does; the two that are in the way when

@@ -18,11 +18,22 @@ pub(crate) const DENIALS: [&str; 12] = [
     "other",
 ];
 
-/// A value that is made at run time: an owned handle of this resource, written at an offset.
+/// A value that is made at run time, written at an offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) offset: usize,
-    pub(super) resource: TypeId,
+    pub(super) made: Made,
+}
+
+/// What is made at run time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Made {
+    /// An owned handle of this resource.
+    Handle(TypeId),
+    /// The reading end of a stream of this type, which is at its end.
+    Stream(TypeId),
+    /// The reading end of a future of this type, which holds "no".
+    Future(TypeId),
 }
 
 /// A value of one flat number.
@@ -32,7 +43,7 @@ pub(super) enum Flat {
     I64(i64),
     F32,
     F64,
-    Handle(TypeId),
+    Made(Made),
 }
 
 /// No value of the type can be made up.
@@ -121,17 +132,15 @@ impl<'r> Answers<'r> {
                     None => Ok(()),
                 }
             }
-            TypeDefKind::Handle(Handle::Own(resource)) => {
-                places.push(Place {
-                    offset: at,
-                    resource: *resource,
-                });
+            kind @ (TypeDefKind::Handle(Handle::Own(_))
+            | TypeDefKind::Future(_)
+            | TypeDefKind::Stream(_)) => {
+                let made = made(*id, kind).ok_or(Unanswerable)?;
+                places.push(Place { offset: at, made });
                 Ok(())
             }
             TypeDefKind::Handle(Handle::Borrow(_))
             | TypeDefKind::Resource
-            | TypeDefKind::Future(_)
-            | TypeDefKind::Stream(_)
             | TypeDefKind::Unknown => Err(Unanswerable),
         }
     }
@@ -172,8 +181,7 @@ impl<'r> Answers<'r> {
                 self.flat_field(record.fields.iter().map(|field| &field.ty))
             }
             TypeDefKind::Tuple(tuple) => self.flat_field(&tuple.types),
-            TypeDefKind::Handle(Handle::Own(resource)) => Ok(Flat::Handle(*resource)),
-            _ => Err(Unanswerable),
+            kind => made(*id, kind).map(Flat::Made).ok_or(Unanswerable),
         }
     }
 
@@ -185,6 +193,16 @@ impl<'r> Answers<'r> {
         let mut fields = fields.into_iter();
         let field = fields.find(|ty| !self.sizes.size(ty).is_empty());
         self.flat(field.ok_or(Unanswerable)?)
+    }
+}
+
+/// What is to be made for a type, when it is one of those that are.
+fn made(id: TypeId, kind: &TypeDefKind) -> Option<Made> {
+    match kind {
+        TypeDefKind::Handle(Handle::Own(resource)) => Some(Made::Handle(*resource)),
+        TypeDefKind::Stream(_) => Some(Made::Stream(id)),
+        TypeDefKind::Future(_) => Some(Made::Future(id)),
+        _ => None,
     }
 }
 

@@ -5,15 +5,15 @@ use std::collections::BTreeSet;
 
 use wasm_encoder::{
     BlockType, CodeSection, ConstExpr, DataSection, EntityType, ExportKind, ExportSection,
-    Function, FunctionSection, ImportSection, InstructionSink, MemArg, MemorySection, MemoryType,
-    Module, TypeSection, ValType,
+    Function, FunctionSection, GlobalSection, GlobalType, ImportSection, InstructionSink, MemArg,
+    MemorySection, MemoryType, Module, TypeSection, ValType,
 };
 use wit_parser::abi::{AbiVariant, FlatTypes, WasmType};
 use wit_parser::{
     Handle, InterfaceId, Resolve, Type, TypeDefKind, TypeId, TypeOwner, WorldId, WorldItem,
 };
 
-use super::answer::{Answers, Flat, Unanswerable};
+use super::answer::{Answers, Flat, Made, Unanswerable};
 use crate::component::behind_names;
 
 /// What makes a pollable of a time to wait.
@@ -38,6 +38,7 @@ pub(super) fn build(
         imports: Vec::new(),
         exports: Vec::new(),
         memory: Vec::new(),
+        sets: 0,
     };
     for item in resolve.worlds[world].exports.values() {
         let WorldItem::Interface { id, .. } = item else {
@@ -74,6 +75,16 @@ struct Builder<'r> {
     exports: Vec<Export>,
     /// What memory holds from [`ANSWERS_AT`] on.
     memory: Vec<u8>,
+    /// Globals, each a set of futures that are written and not yet read; 0 before there is one.
+    sets: u32,
+}
+
+/// A function with the streams and futures in its type, by whose number in it their intrinsics are
+/// named.
+struct Flows {
+    interface: String,
+    function: String,
+    types: Vec<TypeId>,
 }
 
 impl Builder<'_> {
@@ -81,11 +92,20 @@ impl Builder<'_> {
         let signature = self
             .resolve
             .wasm_signature(AbiVariant::GuestExport, function);
-        let mut body = Function::new([]);
+        let flows = Flows {
+            interface: interface.to_owned(),
+            function: function.name.clone(),
+            types: function.find_futures_and_streams(self.resolve),
+        };
+        // A local for both ends of a stream or future.
+        let mut body = Function::new([(1, ValType::I64)]);
         let mut code = body.instructions();
         // What does not return cannot say no.
         let returns = !(interface.starts_with("wasi:cli/exit@") || interface == "wasi:cli/exit");
-        let answered = returns && self.write_answer(&mut code, function, &signature).is_ok();
+        let answered = returns
+            && self
+                .write_answer(&mut code, function, &signature, &flows)
+                .is_ok();
         if !answered {
             body = Function::new([]);
             body.instructions().unreachable();
@@ -103,9 +123,11 @@ impl Builder<'_> {
         code: &mut InstructionSink<'_>,
         function: &wit_parser::Function,
         signature: &wit_parser::abi::WasmSignature,
+        flows: &Flows,
     ) -> Result<(), Unanswerable> {
+        let ends = size(signature.params.len());
         if !signature.indirect_params {
-            self.drop_arguments(code, function);
+            self.drop_arguments(code, function, flows);
         }
         let Some(result) = &function.result else {
             return Ok(());
@@ -117,13 +139,13 @@ impl Builder<'_> {
             };
             let makers = places
                 .iter()
-                .map(|place| self.maker(place.resource))
+                .map(|place| self.maker(place.made, flows))
                 .collect::<Result<Vec<_>, _>>()?;
             let at = self.reserve(&image);
             for (place, maker) in places.iter().zip(makers) {
                 let offset = u64::try_from(place.offset).unwrap_or(0);
                 code.i32_const(signed(at));
-                maker.write(code);
+                maker.write(code, ends);
                 code.i32_store(MemArg {
                     offset,
                     align: 2,
@@ -138,17 +160,22 @@ impl Builder<'_> {
             Flat::I64(value) => drop(code.i64_const(value)),
             Flat::F32 => drop(code.f32_const(0.0.into())),
             Flat::F64 => drop(code.f64_const(0.0.into())),
-            Flat::Handle(resource) => self.maker(resource)?.write(code),
+            Flat::Made(made) => self.maker(made, flows)?.write(code, ends),
         }
         Ok(())
     }
 
     /// Gives back the handles among the arguments: those that are owned, and those borrowed of
     /// others' resources, which must be gone when the call returns.
-    fn drop_arguments(&mut self, code: &mut InstructionSink<'_>, function: &wit_parser::Function) {
+    fn drop_arguments(
+        &mut self,
+        code: &mut InstructionSink<'_>,
+        function: &wit_parser::Function,
+        flows: &Flows,
+    ) {
         let mut local = 0;
         for parameter in &function.params {
-            match self.handle_in(&parameter.ty) {
+            match self.handle_in(&parameter.ty, flows) {
                 Some((false, dropper)) => {
                     code.local_get(local).call(dropper);
                 }
@@ -166,11 +193,18 @@ impl Builder<'_> {
     }
 
     /// Whether a type is a handle to give back, or an option of one, and what gives it back.
-    fn handle_in(&mut self, ty: &Type) -> Option<(bool, u32)> {
+    fn handle_in(&mut self, ty: &Type, flows: &Flows) -> Option<(bool, u32)> {
         let Type::Id(id) = ty else {
             return None;
         };
-        match &self.resolve.types[behind_names(self.resolve, *id)].kind {
+        let id = behind_names(self.resolve, *id);
+        match &self.resolve.types[id].kind {
+            TypeDefKind::Stream(_) => {
+                Some((false, self.flow("stream-drop-readable", id, flows, DROPS)?))
+            }
+            TypeDefKind::Future(_) => {
+                Some((false, self.flow("future-drop-readable", id, flows, DROPS)?))
+            }
             TypeDefKind::Handle(Handle::Own(resource)) => Some((false, self.dropper(*resource)?)),
             TypeDefKind::Handle(Handle::Borrow(resource)) => {
                 let (_, owner) = self.owner(*resource)?;
@@ -180,7 +214,7 @@ impl Builder<'_> {
                     .then(|| self.dropper(*resource))?
                     .map(|f| (false, f))
             }
-            TypeDefKind::Option(inner) => match self.handle_in(&inner.clone())? {
+            TypeDefKind::Option(inner) => match self.handle_in(&inner.clone(), flows)? {
                 (false, dropper) => Some((true, dropper)),
                 (true, _) => None,
             },
@@ -228,8 +262,71 @@ impl Builder<'_> {
         u32::try_from(index).unwrap_or(u32::MAX)
     }
 
+    /// What makes a value at run time.
+    fn maker(&mut self, made: Made, flows: &Flows) -> Result<Maker, Unanswerable> {
+        match made {
+            Made::Handle(resource) => self.handle_maker(resource),
+            Made::Stream(id) => {
+                let new = self.flow("stream-new", id, flows, NEW);
+                let drop = self.flow("stream-drop-writable", id, flows, DROPS);
+                let made = new.zip(drop).map(|(new, drop)| Maker::Stream { new, drop });
+                made.ok_or(Unanswerable)
+            }
+            Made::Future(id) => self.future_maker(id, flows),
+        }
+    }
+
+    fn future_maker(&mut self, id: TypeId, flows: &Flows) -> Result<Maker, Unanswerable> {
+        let TypeDefKind::Future(payload) = &self.resolve.types[id].kind else {
+            return Err(Unanswerable);
+        };
+        let image = match payload {
+            None => Vec::new(),
+            Some(payload) => match self.answers.in_memory(payload)? {
+                (image, places) if places.is_empty() => image,
+                // What would be made for it may never be taken out of it.
+                _ => return Err(Unanswerable),
+            },
+        };
+        let flow = |builder: &mut Self, what, ty| {
+            let found = builder.flow(what, id, flows, ty);
+            found.ok_or(Unanswerable)
+        };
+        let set = self.sets;
+        self.sets += 1;
+        Ok(Maker::Future(Future {
+            new: flow(self, "future-new", NEW)?,
+            write: flow(self, "[async-lower]future-write", TWO)?,
+            drop: flow(self, "future-drop-writable", DROPS)?,
+            new_set: self.root("[waitable-set-new]", &[], &[ValType::I32]),
+            poll: self.root("[waitable-set-poll]", &[ValType::I32; 2], &[ValType::I32]),
+            join: self.root("[waitable-join]", &[ValType::I32; 2], &[]),
+            value: self.reserve(&image),
+            event: self.reserve(&[0; 8]),
+            set,
+        }))
+    }
+
+    /// An intrinsic of a stream or future in the type of a function.
+    fn flow(&mut self, what: &str, id: TypeId, flows: &Flows, ty: FlowType) -> Option<u32> {
+        let number = flows.types.iter().position(|known| *known == id)?;
+        let (lowered, what) = match what.strip_prefix("[async-lower]") {
+            Some(what) => ("[async-lower]", what),
+            None => ("", what),
+        };
+        let name = format!("{lowered}[{what}-{number}]{}", flows.function);
+        let ty = (ty.0.to_vec(), ty.1.to_vec());
+        Some(self.import(format!("[export]{}", flows.interface), name, ty))
+    }
+
+    /// An intrinsic that is of no type.
+    fn root(&mut self, name: &str, parameters: &[ValType], results: &[ValType]) -> u32 {
+        let ty = (parameters.to_vec(), results.to_vec());
+        self.import("$root".to_owned(), name.to_owned(), ty)
+    }
+
     /// What makes an owned handle.
-    fn maker(&mut self, resource: TypeId) -> Result<Maker, Unanswerable> {
+    fn handle_maker(&mut self, resource: TypeId) -> Result<Maker, Unanswerable> {
         let (target, owner) = self.owner(resource).ok_or(Unanswerable)?;
         if self.denied.contains(&owner) {
             let ty = (vec![ValType::I32], vec![ValType::I32]);
@@ -286,6 +383,15 @@ impl Builder<'_> {
             shared: false,
             page_size_log2: None,
         });
+        let mut globals = GlobalSection::new();
+        for _ in 0..self.sets {
+            let ty = GlobalType {
+                val_type: ValType::I32,
+                mutable: true,
+                shared: false,
+            };
+            globals.global(ty, &ConstExpr::i32_const(0));
+        }
         let mut data = DataSection::new();
         let at = ConstExpr::i32_const(signed(ANSWERS_AT));
         data.active(0, &at, self.memory.iter().copied());
@@ -295,6 +401,7 @@ impl Builder<'_> {
             .section(&imports)
             .section(&functions)
             .section(&memories)
+            .section(&globals)
             .section(&exports)
             .section(&code)
             .section(&data);
@@ -317,21 +424,103 @@ fn accepted(function: &str) -> Option<u64> {
     }
 }
 
-/// How an owned handle comes to be.
+/// Core parameters and results of an intrinsic.
+type FlowType = (&'static [ValType], &'static [ValType]);
+const NEW: FlowType = (&[], &[ValType::I64]);
+const DROPS: FlowType = (&[ValType::I32], &[]);
+const TWO: FlowType = (&[ValType::I32, ValType::I32], &[ValType::I32]);
+
+/// How a value comes to be that is made at run time.
 enum Maker {
     /// A resource of the adapter's own, which has nothing to it.
     New(u32),
     /// A pollable that is ready at once.
     Subscribe(u32),
+    /// A stream whose writing end is gone.
+    Stream { new: u32, drop: u32 },
+    /// A future that holds an answer.
+    Future(Future),
+}
+
+/// The functions that make a future, where its value lies, and where events are told.
+struct Future {
+    new: u32,
+    write: u32,
+    drop: u32,
+    new_set: u32,
+    poll: u32,
+    join: u32,
+    value: u32,
+    event: u32,
+    /// The global with the set of those that nobody has read yet.
+    set: u32,
 }
 
 impl Maker {
-    fn write(&self, code: &mut InstructionSink<'_>) {
+    /// Leaves the handle on the stack; `ends` is a local for the two ends of a stream or future.
+    fn write(&self, code: &mut InstructionSink<'_>, ends: u32) {
         match self {
-            Self::New(function) => code.i32_const(0).call(*function),
-            Self::Subscribe(function) => code.i64_const(0).call(*function),
-        };
+            Self::New(function) => drop(code.i32_const(0).call(*function)),
+            Self::Subscribe(function) => drop(code.i64_const(0).call(*function)),
+            Self::Stream { new, drop } => {
+                code.call(*new).local_set(ends);
+                writable(code, ends).call(*drop);
+                code.local_get(ends).i32_wrap_i64();
+            }
+            Self::Future(future) => future.write(code, ends),
+        }
     }
+}
+
+impl Future {
+    /// A future is written when somebody reads it, and only then may its writing end go: it is
+    /// kept in a set, from which those that were read since are taken by the next call.
+    fn write(&self, code: &mut InstructionSink<'_>, ends: u32) {
+        const BLOCKED: i32 = -1;
+        let at_event = MemArg {
+            offset: 0,
+            align: 2,
+            memory_index: 0,
+        };
+        code.global_get(self.set)
+            .i32_eqz()
+            .if_(BlockType::Empty)
+            .call(self.new_set)
+            .global_set(self.set)
+            .end()
+            .loop_(BlockType::Empty)
+            .global_get(self.set)
+            .i32_const(signed(self.event))
+            .call(self.poll)
+            .if_(BlockType::Empty)
+            // The event tells the handle first.
+            .i32_const(signed(self.event))
+            .i32_load(at_event)
+            .call(self.drop)
+            .br(1)
+            .end()
+            .end()
+            .call(self.new)
+            .local_set(ends);
+        writable(code, ends)
+            .i32_const(signed(self.value))
+            .call(self.write)
+            .i32_const(BLOCKED)
+            .i32_eq()
+            .if_(BlockType::Empty);
+        writable(code, ends).global_get(self.set).call(self.join);
+        code.else_();
+        writable(code, ends).call(self.drop);
+        code.end().local_get(ends).i32_wrap_i64();
+    }
+}
+
+/// The writing end: the upper half of what makes both.
+fn writable<'s, 'c>(code: &'s mut InstructionSink<'c>, ends: u32) -> &'s mut InstructionSink<'c> {
+    code.local_get(ends)
+        .i64_const(32)
+        .i64_shr_u()
+        .i32_wrap_i64()
 }
 
 /// `cabi_realloc`: arguments are never looked at, so all of them lie in one place, of which there

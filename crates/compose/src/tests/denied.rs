@@ -294,3 +294,51 @@ fn denied_calls_are_answered_in_their_types() {
         assert!(output.status.success(), "{errors}");
     }
 }
+
+/// Of 0.3 sockets are made by the interface that has their type: one that is denied, or has rules
+/// of its own, makes others than the app's.
+#[test]
+fn sockets_with_rules_of_their_own_cannot_be_handed_over() {
+    const SOCKETS: &str = "package wasi:sockets@0.3.0 { interface types { \
+        enum error-code { access-denied, other } \
+        resource tcp-socket { create: static func() -> result<tcp-socket, error-code>; \
+        connect: async func(port: u16) -> result<_, error-code>; \
+        receive: func() -> tuple<stream<u8>, future<result<_, error-code>>>; } } }\n\
+        package a:lib@1.0.0 { interface api { use wasi:sockets/types@0.3.0.{tcp-socket}; \
+        f: async func(socket: tcp-socket); } interface alone { use wasi:sockets/types@0.3.0.{error-code}; \
+        g: async func() -> error-code; } }\n";
+    let part = |world: &str| component(&format!("package t:t;\nworld w {{ {world} }}\n{SOCKETS}"));
+    let app = |api: &str, grants: &str| {
+        let import = format!("import wasi:sockets/types@0.3.0; import a:lib/{api}@1.0.0;");
+        let export = format!("import wasi:sockets/types@0.3.0; export a:lib/{api}@1.0.0;");
+        Folder::new()
+            .manifest(&format!(
+                "[dependencies.\"a:lib\"]\npath = \"lib.wasm\"\n{grants}"
+            ))
+            .write("app.wasm", part(&import))
+            .write("lib.wasm", part(&export))
+    };
+    let rules = "grants = { net = [\"connect:127.0.0.1:1\"] }";
+    let refused = app("api", "").refused();
+    assert!(
+        matches!(refused, ComposeError::Inseparable { .. }),
+        "{refused}"
+    );
+    let refused = app("api", rules).refused();
+    assert!(
+        matches!(refused, ComposeError::OwnHandles { .. }),
+        "{refused}"
+    );
+    let words = "rules of its own for wasi:sockets/types, so its handles are not those of the \
+                 others, and a:lib/api passes them\n  help: pass the interface on instead \
+                 (inherit = [\"wasi:sockets/types\"])";
+    assert!(refused.to_string().contains(words), "{refused}");
+    // Of one interface they are the same on both sides, and what is no handle is anyway.
+    app("api", "inherit = [\"wasi:sockets\"]").compose();
+    let own = "holm-a-lib:wasi-sockets/types@0.3.0".to_owned();
+    let ruled = app("alone", rules).compose();
+    assert_eq!(
+        *lib_source(&ruled, "wasi:sockets/types@0.3.0"),
+        Source::Own { name: own }
+    );
+}

@@ -1,7 +1,7 @@
 //! A dependency of WASI 0.3: tries what it is asked to, by its own grants, and says how it went.
 //!
 //! Attempts: `read:PATH`, `tcp:ADDRESS`, `udp:ADDRESS`, `name:HOST`, `get:URL`, `environment`, `out:TEXT`, `err:TEXT`,
-//! `hear`, `clock`; `linger` answers at once and goes on for ever.
+//! `hear`, `clock`, `made-up`, `made-up-often`; `linger` answers at once and goes on for ever.
 
 #![expect(
     unsafe_code,
@@ -11,6 +11,7 @@
 use std::net::SocketAddr;
 
 use exports::holm::attempts::attempts::Guest;
+use holm::made::up;
 use wasip3::cli::{environment, stderr, stdin, stdout};
 use wasip3::clocks::monotonic_clock;
 use wasip3::filesystem::preopens;
@@ -26,6 +27,7 @@ use wasip3::sockets::types::{
 wasip3::wit_bindgen::generate!({
     path: "wit",
     world: "dependency",
+    generate_all,
     runtime_path: "::wasip3::wit_bindgen::rt",
 });
 
@@ -47,6 +49,8 @@ impl Guest for Dependency {
             "err" => written(stderr::write_via_stream, target).await,
             "hear" => hear().await,
             "clock" => clock().await,
+            "made-up" => made_up().await,
+            "made-up-often" => made_up_often().await,
             "linger" => {
                 wasip3::spawn(monotonic_clock::wait_for(u64::MAX / 2));
                 Ok("gone on".to_owned())
@@ -178,6 +182,37 @@ async fn clock() -> Outcome {
     let waited = monotonic_clock::now() - before >= 1_000_000;
     let differs = random::get_random_u64() != random::get_random_u64();
     Ok(format!("waited {waited}, differs {differs}"))
+}
+
+/// What no host has, each kind of answer once.
+async fn made_up() -> Outcome {
+    let tried = up::try_("x".to_owned()).await;
+    let names = up::names().await;
+    let (stream, ended) = up::flow();
+    let (bytes, ended) = (stream.collect().await, ended.await);
+    let (mut writer, reader) = wit_stream::new();
+    let taken = up::take(reader);
+    let left = writer.write_all(b"bytes".to_vec()).await;
+    let taken = taken.await;
+    let (_, when) = wit_future::new(|| 1);
+    let later = up::later(when).await.is_some();
+    let more = up::bytes().await.collect().await;
+    let code = up::code().await;
+    up::done().await;
+    Ok(format!(
+        "{tried:?} {names:?} {bytes:?} {ended:?} {taken:?} {} left {later} {more:?} {code:?}",
+        left.len()
+    ))
+}
+
+/// More often than handles would last if one were kept of each.
+async fn made_up_often() -> Outcome {
+    for _ in 0..20_000 {
+        drop(up::flow());
+        let _ = up::code().await;
+        drop(up::bytes().await);
+    }
+    Ok("often".to_owned())
 }
 
 export!(Dependency);
