@@ -46,6 +46,19 @@ fn whatever_is_made_without_end_is_bounded() {
     }
 }
 
+/// 16,384 handles: both ends of a stream are one each, and the program has a few of its own.
+#[test]
+fn the_bound_is_where_it_is_said_to_be() {
+    let flood = |count: &str| {
+        run::<&str>([])
+            .guest("component-rust/p3_flood")
+            .arg(count)
+            .go()
+    };
+    flood("8100").code(0).silent();
+    flood("8193").code(134).says(BOUND);
+}
+
 /// What is let go of is free again: ten times as many as may be held, one after the other.
 #[test]
 fn what_is_let_go_of_does_not_count() {

@@ -514,3 +514,29 @@ fn next_id() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
+
+#[cfg(test)]
+mod tests {
+    use holm_wasi_p2::Bounds;
+
+    use crate::{System, SystemOptions};
+
+    /// What the engine keeps without a handle, such as tasks that have returned and go on, is
+    /// bounded by the capacity of its table alone.
+    #[test]
+    fn what_the_engine_keeps_is_bounded() {
+        let text = r#"(component
+            (core module $m (func (export "f")))
+            (core instance $i (instantiate $m))
+            (func (export "f") async (canon lift (core func $i "f"))))"#;
+        let system = System::new(SystemOptions::default()).expect("a system");
+        let program = system.program_from_bytes("f.wat", text.into());
+        let program = program.expect("a program");
+        let made = system.instantiate(&program, system.command("f"));
+        let mut instance = made.expect("it lives");
+        let resources = Bounds::default().resources;
+        assert_eq!(instance.store.max_component_handles(), resources);
+        let table = instance.store.concurrent_resource_table().expect("a table");
+        assert_eq!(table.max_capacity(), 4 * resources);
+    }
+}

@@ -1,6 +1,7 @@
 //! A command of WASI 0.3 that makes things without end, each of them held.
 //!
-//! What: `streams`, `futures`, `input`, `output`, `resources`, `subtasks`; or `one-by-one`, many of which none is kept.
+//! What: `streams`, `futures`, `input`, `output`, `resources`, `subtasks`; or `one-by-one`, many of which none is kept, or a
+//! number of streams.
 
 use holm_component_guests_p3::flood::flood;
 use wasip3::cli::environment;

@@ -9,7 +9,7 @@ use wasip3::clocks::monotonic_clock;
 use wasip3::http::types::{ErrorCode, Fields};
 
 /// Makes things of a kind without end: a host that lets it never gets an answer. `one-by-one` makes more of them
-/// than a host may hold, lets go of each, and returns.
+/// than a host may hold, lets go of each, and returns; a number makes so many streams, and lets go of them.
 pub async fn flood(kind: &str) {
     match kind {
         "streams" => hold(|| wasip3::wit_stream::new::<u8>()),
@@ -29,7 +29,13 @@ pub async fn flood(kind: &str) {
                 drop(Fields::new());
             }
         }
-        _ => {}
+        count => {
+            let count = count.parse().unwrap_or(0);
+            let held: Vec<_> = (0..count)
+                .map(|_| wasip3::wit_stream::new::<u8>())
+                .collect();
+            drop(held);
+        }
     }
 }
 
