@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-/// A process id, unique for the life of a system and never reused.
+/// A process id, positive, and of one process among all that somebody holds. Ids are given in order;
+/// one is given again only after the last, 2^31 - 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Pid(pub u32);
 

@@ -1,7 +1,6 @@
 //! The kernel of one system: its ports, its processes, its numbers.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use holm_abi::{Errno, Pid};
@@ -10,6 +9,7 @@ use crate::net::answers::Answers;
 use crate::net::loopback::Loopback;
 use crate::port::{Clock, Entropy, Network};
 use crate::process::Process;
+use crate::process_ids::ProcessIds;
 
 /// What a system is made with.
 #[derive(Debug)]
@@ -47,9 +47,11 @@ pub struct Kernel {
     /// Inode numbers are shown through a secret permutation, so that a guest cannot tell
     /// one host's disk from another's.
     inode_key: u64,
-    next_pid: AtomicU32,
     /// Taken when a process starts, ends or is looked up; never by another system call.
     processes: Mutex<BTreeMap<Pid, Weak<Process>>>,
+    /// Taken when a process starts and when the last who holds it lets go of it; never together
+    /// with the other.
+    ids: Mutex<ProcessIds>,
 }
 
 impl Kernel {
@@ -69,8 +71,8 @@ impl Kernel {
             answers: Answers::default(),
             options,
             inode_key: u64::from_le_bytes(key),
-            next_pid: AtomicU32::new(1),
             processes: Mutex::new(BTreeMap::new()),
+            ids: Mutex::new(ProcessIds::new()),
         };
         Ok((Arc::new(kernel), Authority(())))
     }
@@ -98,14 +100,15 @@ impl Kernel {
             .collect()
     }
 
-    /// A process id never given before. `EAGAIN` after four billion of them.
+    /// A process id that no process has which somebody holds, be it over. `EAGAIN` when there is
+    /// none.
     pub(crate) fn new_pid(&self) -> Result<Pid, Errno> {
-        self.next_pid
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |pid| {
-                pid.checked_add(1)
-            })
-            .map(Pid)
-            .map_err(|_| Errno::Again)
+        crate::lock(&self.ids).take()
+    }
+
+    /// Nobody holds the process of this id any more.
+    pub(crate) fn release_pid(&self, pid: Pid) {
+        crate::lock(&self.ids).release(pid);
     }
 
     pub(crate) fn register(&self, process: &Arc<Process>) {
@@ -123,5 +126,44 @@ impl Kernel {
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use holm_abi::ExitStatus;
+
+    use super::*;
+    use crate::deterministic::{SeededEntropy, VirtualClock};
+    use crate::process::ProcessSpec;
+
+    /// Ids come round again; one of a process that has ended and is held, to be asked how, does not.
+    #[test]
+    fn an_id_is_given_again_when_nobody_holds_its_process() {
+        let ports = Ports {
+            clock: Arc::new(VirtualClock::new()),
+            entropy: Arc::new(SeededEntropy::new(1)),
+            network: None,
+        };
+        let (kernel, authority) = Kernel::boot(ports, Options::default()).expect("it boots");
+        let spawn = || {
+            let spawned = kernel.spawn(&authority, ProcessSpec::default());
+            spawned.expect("room")
+        };
+        let (first, second, third) = (spawn(), spawn(), spawn());
+        assert_eq!(third.pid(), Pid(3));
+        first.end(ExitStatus::Exited(7));
+        second.end(ExitStatus::Exited(0));
+        drop(second);
+        crate::lock(&kernel.ids).go_to_the_last();
+        let last = spawn();
+        assert_eq!(last.pid(), Pid(i32::MAX.cast_unsigned()));
+        let again = spawn();
+        assert_eq!(again.pid(), Pid(2));
+        // The end of the first one, long ago, is nothing to those after it.
+        drop(first);
+        assert_eq!(spawn().pid(), Pid(4));
+        let known = kernel.process(Pid(2)).expect("it lives");
+        assert!(Arc::ptr_eq(&known, &again));
     }
 }

@@ -34,6 +34,7 @@ pub mod net;
 pub mod pipe;
 pub mod port;
 pub mod process;
+mod process_ids;
 mod syscall;
 pub mod task;
 #[cfg(any(test, feature = "testkit"))]

@@ -520,5 +520,7 @@ impl Drop for Process {
         // A process whose engine went away without a word must not stay in the table.
         self.leave_family();
         self.kernel.unregister(self.pid);
+        // Only now: another process of this id would have been unregistered.
+        self.kernel.release_pid(self.pid);
     }
 }
