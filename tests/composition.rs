@@ -318,3 +318,22 @@ fn a_service_whose_dependency_is_refused() {
     }
     assert_eq!(other.requests(), 0);
 }
+
+/// A request that is given up has been refused things too.
+#[test]
+fn a_request_that_takes_too_long_is_told_of_as_well() {
+    let address = echo();
+    let rules = "grants = { net = [\"connect:127.0.0.1:1\"] }";
+    let app = App::new("p3_http_asker", rules);
+    let server = app.serve(&[&NET[..], &["--timeout", "300ms"]].concat());
+    server
+        .get_with("x-attempt", &format!("stuck:{address}"))
+        .is(504);
+    server.get_with("x-attempt", "clock").is(200);
+    server
+        .stop()
+        .says("holm: a request took longer than 300ms")
+        .says(&format!(
+            "holm: dependency `holm-attempts`: refused: connect to {address}"
+        ));
+}

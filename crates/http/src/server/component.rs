@@ -155,11 +155,15 @@ async fn answer(
     let mut guest: Guest = {
         let (inner, ended) = (inner.clone(), ended.clone());
         Box::pin(async move {
-            let process = state.guest.task.process().clone();
-            let dependencies: Vec<_> = state.views().cloned().collect();
+            // Let go of after the guest, also when that is given up.
+            let _over = Over {
+                inner: inner.clone(),
+                process: state.guest.task.process().clone(),
+                dependencies: state.views().cloned().collect(),
+            };
             let reply = Box::new(move |answer| drop(sender.send(answer)));
             let served = inner.service.serve(state, request, reply, until).await;
-            ended.set(tell(&inner, &process, &dependencies, &served));
+            ended.set(tell(&inner, &served));
             drop(slot);
         })
     };
@@ -228,9 +232,21 @@ enum Ended {
     Late,
 }
 
+/// A request that is over, in whichever way: what was refused is told.
+struct Over {
+    inner: Rc<Inner>,
+    process: Arc<Process>,
+    dependencies: Vec<Arc<Process>>,
+}
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        self.inner.report.ended(&self.process, &self.dependencies);
+    }
+}
+
 /// Reports how a guest ended.
-fn tell(inner: &Inner, process: &Process, dependencies: &[Arc<Process>], served: &Served) -> Ended {
-    inner.report.ended(process, dependencies);
+fn tell(inner: &Inner, served: &Served) -> Ended {
     match &served.outcome {
         Outcome::Exited(0) => Ended::Well,
         // It computed, and was stopped when its time was over.

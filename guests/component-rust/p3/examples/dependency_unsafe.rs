@@ -1,7 +1,8 @@
 //! A dependency of WASI 0.3: tries what it is asked to, by its own grants, and says how it went.
 //!
 //! Attempts: `read:PATH`, `tcp:ADDRESS`, `udp:ADDRESS`, `name:HOST`, `get:URL`, `environment`, `out:TEXT`, `err:TEXT`,
-//! `hear`, `clock`, `made-up`, `made-up-often`; `linger` answers at once and goes on for ever.
+//! `hear`, `clock`, `made-up`, `made-up-often`; `linger` answers at once and goes on for ever,
+//! `stuck:ADDRESS` connects and never answers.
 
 #![expect(
     unsafe_code,
@@ -51,6 +52,11 @@ impl Guest for Dependency {
             "clock" => clock().await,
             "made-up" => made_up().await,
             "made-up-often" => made_up_often().await,
+            "stuck" => {
+                let _ = tcp(target).await;
+                monotonic_clock::wait_for(u64::MAX / 2).await;
+                Ok("awake".to_owned())
+            }
             "linger" => {
                 wasip3::spawn(monotonic_clock::wait_for(u64::MAX / 2));
                 Ok("gone on".to_owned())
