@@ -232,6 +232,18 @@ fn a_refusal_names_the_dependency() {
         .silent();
 }
 
+/// The limits of the app are those of its dependency, which has descriptors of its own to count.
+#[test]
+fn limits_are_the_dependencys_own() {
+    let rules = "grants = { net = [\"connect:127.0.0.1:*\"] }";
+    let app = App::new("p3_asker", rules);
+    let done = app.run(&[&NET[..], &["--max-fds", "20"]].concat(), &["sockets"]);
+    done.shows(" and then ErrorCode::OutOfMemory\n").says(
+        "holm: dependency `holm-attempts`: refused: more than 20 open descriptors. \
+             To allow more: --max-fds 40\n",
+    );
+}
+
 /// Calls of a dependency are traced as those of its own process, which is told by its name.
 #[test]
 fn a_trace_names_the_dependency() {

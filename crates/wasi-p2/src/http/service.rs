@@ -234,3 +234,32 @@ fn find_handler(component: &Component) -> Result<Handler, ServiceError> {
     }
     Err(ServiceError::NoHandler { is_command })
 }
+
+#[cfg(test)]
+mod tests {
+    use holm_kernel::deterministic::{SeededEntropy, VirtualClock};
+    use holm_kernel::kernel::{Options, Ports};
+    use holm_kernel::{ChildSpec, Kernel, ProcessSpec};
+
+    use super::*;
+
+    /// Killed with its parent is not ended: it would stay in the kernel's list.
+    #[test]
+    fn processes_of_dependencies_end_with_their_request() {
+        let ports = Ports {
+            clock: Arc::new(VirtualClock::new()),
+            entropy: Arc::new(SeededEntropy::new(1)),
+            network: None,
+        };
+        let (kernel, authority) = Kernel::boot(ports, Options::default()).expect("it boots");
+        let spawned = kernel.spawn(&authority, ProcessSpec::default());
+        let program = spawned.expect("room");
+        let dependency = program.spawn_child(ChildSpec::default()).expect("room");
+        drop(Ending(vec![program, dependency.clone()]));
+        assert!(kernel.processes().is_empty());
+        assert_eq!(
+            dependency.status(),
+            Some(ExitStatus::Signaled(Signal::Kill))
+        );
+    }
+}

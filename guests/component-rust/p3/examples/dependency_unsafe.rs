@@ -1,7 +1,7 @@
 //! A dependency of WASI 0.3: tries what it is asked to, by its own grants, and says how it went.
 //!
 //! Attempts: `read:PATH`, `tcp:ADDRESS`, `udp:ADDRESS`, `name:HOST`, `get:URL`, `environment`, `out:TEXT`, `err:TEXT`,
-//! `hear`, `clock`, `made-up`, `made-up-often`; `linger` answers at once and goes on for ever,
+//! `hear`, `clock`, `sockets`, `made-up`, `made-up-often`; `linger` answers at once and goes on for ever,
 //! `stuck:ADDRESS` connects and never answers.
 
 #![expect(
@@ -50,6 +50,7 @@ impl Guest for Dependency {
             "err" => written(stderr::write_via_stream, target).await,
             "hear" => hear().await,
             "clock" => clock().await,
+            "sockets" => sockets(),
             "made-up" => made_up().await,
             "made-up-often" => made_up_often().await,
             "stuck" => {
@@ -188,6 +189,17 @@ async fn clock() -> Outcome {
     let waited = monotonic_clock::now() - before >= 1_000_000;
     let differs = random::get_random_u64() != random::get_random_u64();
     Ok(format!("waited {waited}, differs {differs}"))
+}
+
+/// As many as it gets.
+fn sockets() -> Outcome {
+    let mut held = Vec::new();
+    loop {
+        match TcpSocket::create(IpAddressFamily::Ipv4) {
+            Ok(socket) => held.push(socket),
+            Err(code) => return Ok(format!("{} and then {code:?}", held.len())),
+        }
+    }
 }
 
 /// What no host has, each kind of answer once.
