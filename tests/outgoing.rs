@@ -1,8 +1,8 @@
 //! Requests over HTTP that leave this machine: whom TLS trusts, and through which proxies they go.
 
-use crate::support::service::serve;
 use crate::support::http_client::get;
 use crate::support::proxy::Proxy;
+use crate::support::service::serve;
 use crate::support::tls_server::TlsServer;
 use crate::support::{Folder, Holm, run};
 

@@ -312,6 +312,7 @@ mod tests {
             rule: parse_net_rule("connect:127.0.0.1:80").expect("a rule"),
             name: None,
             class: AddressClass::Loopback,
+            proxied: false,
         };
         let limit = Cause::Limit(Limit::Descriptors(8));
         let denials = [read_only, network, limit].map(|cause| denial(cause, 1));
