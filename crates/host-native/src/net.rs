@@ -10,8 +10,6 @@
 //! | `lookup` | lookups of names, on a few threads that end when idle |
 //! | `resolver` | who answers them |
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use holm_abi::{AddressFamily, Errno, SocketKind};
@@ -42,13 +40,6 @@ impl NativeNetwork {
     #[must_use]
     pub fn new() -> NativeNetwork {
         NativeNetwork::with_resolver(Arc::new(SystemResolver))
-    }
-
-    /// Names in `hosts` have the addresses given there; the host resolves the others.
-    #[must_use]
-    pub fn with_hosts(hosts: BTreeMap<String, Vec<IpAddr>>) -> NativeNetwork {
-        let resolver = FixedResolver::new(hosts).or(Arc::new(SystemResolver));
-        NativeNetwork::with_resolver(Arc::new(resolver))
     }
 
     /// Names are `resolver`'s to resolve.

@@ -13,7 +13,7 @@ use holm_abi::{
 use holm_kernel::port::{Network, Socket};
 use holm_kernel::vfs::Interest;
 
-use super::NativeNetwork;
+use super::{FixedResolver, NativeNetwork, SystemResolver};
 use crate::clock::monotonic_ns;
 use crate::parker::Parker;
 use crate::reactor::reactor;
@@ -530,7 +530,8 @@ fn a_granted_listener_is_a_socket_of_the_kernel_too() {
 fn hosts_are_known_without_asking_anybody() {
     let address: IpAddr = [10, 0, 0, 7].into();
     let hosts = BTreeMap::from([(String::from("Db.Internal"), vec![address])]);
-    let network = NativeNetwork::with_hosts(hosts);
+    let resolver = FixedResolver::new(hosts).or(Arc::new(SystemResolver));
+    let network = NativeNetwork::with_resolver(Arc::new(resolver));
     let lookup = network.lookup("db.internal").expect("a lookup");
     assert_eq!(lookup.poll(Waker::noop()), Poll::Ready(Ok(vec![address])));
 }
