@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use holm_kernel::vfs::Interest;
 use wasmtime::component::Resource;
 
-use crate::{InputStream, OutputStream, Owned, State, ViewId};
+use crate::{InputStream, Owned, State, ViewId};
 
 /// Something that becomes ready and is no descriptor: a response that is on its way.
 pub trait Wake: Debug + Send {
@@ -74,7 +74,8 @@ impl State {
             }
             Pollable::Output(stream) => {
                 let stream = *stream;
-                self.poll_output(stream, context)?
+                // Ready is what `check-write` would not answer 0 to.
+                self.poll_room(stream, context)?.map(|_| ())
             }
         };
         Ok(ready)
@@ -101,21 +102,5 @@ impl State {
             InputStream::Stream(owned) => owned.clone(),
         };
         Ok(self.poll_descriptor(&owned, Interest::Read, context))
-    }
-
-    fn poll_output(
-        &mut self,
-        stream: u32,
-        context: &mut Context<'_>,
-    ) -> wasmtime::Result<Poll<()>> {
-        let handle = Resource::<OutputStream>::new_borrow(stream);
-        match self.table.get_mut(&handle)? {
-            OutputStream::File { .. } | OutputStream::Append(_) => return Ok(Poll::Ready(())),
-            OutputStream::Sink(sink) => return Ok(sink.poll_ready(context)),
-            OutputStream::Stream(_) => {}
-        }
-        // Ready is what `check-write` would not answer 0 to.
-        let room = self.poll_output_room(stream, context)?;
-        Ok(room.map(|_| ()))
     }
 }

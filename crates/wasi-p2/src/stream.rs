@@ -40,10 +40,6 @@ pub trait OutputSink: Debug + Send {
     fn write(&mut self, bytes: Bytes) -> Result<(), StreamFailure>;
     /// Waits until what was written has been taken.
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), StreamFailure>>;
-    /// Whether there is room, or the sink has failed.
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        self.poll_room(context).map(|_| ())
-    }
 }
 
 /// `wasi:io/streams.input-stream`.
@@ -220,38 +216,38 @@ impl State {
         stream: u32,
         context: &mut Context<'_>,
     ) -> Result<u64, StreamFailure> {
-        let handle = Resource::<OutputStream>::new_borrow(stream);
-        match self.table.get_mut(&handle)? {
-            OutputStream::File { .. } | OutputStream::Append(_) => return Ok(BUDGET),
-            OutputStream::Sink(sink) => {
-                return match sink.poll_room(context) {
-                    Poll::Ready(room) => room,
-                    Poll::Pending => Ok(0),
-                };
-            }
-            OutputStream::Stream(_) => {}
-        }
-        match self.poll_output_room(stream, context)? {
+        match self.poll_room(stream, context)? {
             Poll::Ready(room) => room,
             Poll::Pending => Ok(0),
         }
     }
 
-    pub(crate) fn poll_output_room(
+    /// How many bytes may be written now; registers the waker when none.
+    pub(crate) fn poll_room(
         &mut self,
         stream: u32,
         context: &mut Context<'_>,
     ) -> wasmtime::Result<Poll<Result<u64, StreamFailure>>> {
-        if let flushed @ (Poll::Pending | Poll::Ready(Err(_))) = self.poll_flush(stream, context)? {
-            return Ok(flushed.map(|result| result.map(|()| 0)));
+        let handle = Resource::<OutputStream>::new_borrow(stream);
+        let owned = match self.table.get_mut(&handle)? {
+            OutputStream::File { .. } | OutputStream::Append(_) => {
+                return Ok(Poll::Ready(Ok(BUDGET)));
+            }
+            OutputStream::Sink(sink) => return Ok(sink.poll_room(context)),
+            OutputStream::Stream(owned) => owned.clone(),
+        };
+        match self.poll_unsent_of(&owned, context) {
+            Poll::Pending => return Ok(Poll::Pending),
+            Poll::Ready(Err(error)) => return Ok(Poll::Ready(Err(error.into()))),
+            Poll::Ready(Ok(())) => {}
         }
         // Whether the descriptor has room, the write will see: what it does not take is left
         // over, of which there is only so much.
-        if self.unsent.room() < PIECE && self.poll_unsent(context).is_pending() {
-            let room = self.unsent.room();
-            if room < PIECE {
-                return Ok(Poll::Pending);
-            }
+        if self.unsent.room() < PIECE
+            && self.poll_unsent(context).is_pending()
+            && self.unsent.room() < PIECE
+        {
+            return Ok(Poll::Pending);
         }
         Ok(Poll::Ready(Ok(BUDGET)))
     }
