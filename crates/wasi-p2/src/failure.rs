@@ -12,6 +12,16 @@ pub enum Failure {
     Trap(wasmtime::Error),
 }
 
+impl Failure {
+    /// The code for the guest, or a trap.
+    pub(crate) fn into_code<Code: From<Errno>>(self) -> wasmtime::Result<Code> {
+        match self {
+            Failure::Errno(errno) => Ok(errno.into()),
+            Failure::Trap(error) => Err(error),
+        }
+    }
+}
+
 impl From<Errno> for Failure {
     fn from(errno: Errno) -> Failure {
         Failure::Errno(errno)

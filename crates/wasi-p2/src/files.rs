@@ -1,5 +1,7 @@
 //! Files, as 0.2 and 0.3 both have them: `descriptor` over descriptors of the kernel.
 
+mod convert;
+
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
@@ -10,6 +12,7 @@ use holm_abi::{
 
 use wasmtime::component::Resource;
 
+pub(crate) use self::convert::times;
 use crate::stream::PIECE;
 use crate::{Descriptor, Failure, Owned, State, ViewId};
 
@@ -39,6 +42,26 @@ pub struct Entries {
 }
 
 impl State {
+    /// A copy of what a descriptor's resource holds.
+    pub(crate) fn descriptor(&self, handle: &Resource<Descriptor>) -> Answer<Descriptor> {
+        Ok(self.table.get(handle)?.clone())
+    }
+
+    /// The descriptor of the process behind a resource.
+    pub(crate) fn owned(&self, handle: &Resource<Descriptor>) -> Answer<Owned> {
+        Ok(self.table.get(handle)?.owned.clone())
+    }
+
+    /// A directory that may be changed, or a file that may be written.
+    pub(crate) fn changeable(&self, handle: &Resource<Descriptor>) -> Answer<Owned> {
+        let descriptor = self.table.get(handle)?;
+        if descriptor.writable {
+            Ok(descriptor.owned.clone())
+        } else {
+            Err(Errno::NotPermitted.into())
+        }
+    }
+
     /// The directories that were granted to a view, as descriptors of their own.
     pub(crate) fn granted(&mut self, view: ViewId) -> Vec<(Descriptor, String)> {
         let granted = self.process(view).granted_directories();
@@ -299,9 +322,26 @@ impl State {
         Ok(text)
     }
 
-    /// Whether two descriptors are the same file.
-    pub(crate) fn is_same(&mut self, one: &Owned, other: &Owned) -> Answer<bool> {
-        let (first, second) = (self.stat(one)?, self.stat(other)?);
+    /// Whether two descriptors are the same file; those that cannot be asked are not.
+    pub(crate) fn is_same(
+        &mut self,
+        one: &Resource<Descriptor>,
+        other: &Resource<Descriptor>,
+    ) -> wasmtime::Result<bool> {
+        match self.are_same(one, other) {
+            Ok(same) => Ok(same),
+            Err(Failure::Errno(_)) => Ok(false),
+            Err(Failure::Trap(error)) => Err(error),
+        }
+    }
+
+    fn are_same(
+        &mut self,
+        one: &Resource<Descriptor>,
+        other: &Resource<Descriptor>,
+    ) -> Answer<bool> {
+        let (one, other) = (self.owned(one)?, self.owned(other)?);
+        let (first, second) = (self.stat(&one)?, self.stat(&other)?);
         Ok(one.view() == other.view()
             && (first.device, first.inode) == (second.device, second.inode))
     }

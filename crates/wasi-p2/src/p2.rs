@@ -1,7 +1,7 @@
 //! The interfaces of WASI 0.2.
 
 pub(crate) mod cli;
-mod clocks;
+pub(crate) mod clocks;
 mod error;
 pub(crate) mod filesystem;
 pub(crate) mod http;

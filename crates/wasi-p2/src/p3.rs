@@ -2,9 +2,8 @@
 
 pub(crate) mod bytes;
 mod cli;
-mod clocks;
+pub(crate) mod clocks;
 pub(crate) mod ending;
-mod error;
 mod filesystem;
 mod random;
 pub(crate) mod sockets;

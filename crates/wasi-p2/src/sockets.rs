@@ -1,6 +1,7 @@
 //! Sockets, as 0.2 and 0.3 both have them: states over descriptors of the kernel.
 
 pub(crate) mod address;
+mod convert;
 pub(crate) mod lookup;
 pub(crate) mod tcp;
 pub(crate) mod udp;

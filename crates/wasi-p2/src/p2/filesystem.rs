@@ -1,42 +1,21 @@
 //! `wasi:filesystem`: descriptors, directories, what was granted.
 
-use holm_abi::{Advice, Errno, FdFlags, FileType, LookupFlags, OpenFlags, SetTime, SetTimes, Stat};
+use holm_abi::{Errno, FileType, LookupFlags, Stat};
 use wasmtime::component::Resource;
 
-use super::clocks::datetime;
-use super::error;
 use crate::bindings::p2::wasi::filesystem::preopens;
 use crate::bindings::p2::wasi::filesystem::types::{
     self, DescriptorFlags, DescriptorStat, DescriptorType, DirectoryEntry, ErrorCode,
     MetadataHashValue, NewTimestamp, PathFlags,
 };
 pub use crate::files::Entries;
-use crate::files::{Opening, metadata_hash};
+use crate::files::{Opening, times};
 use crate::state::PathStat;
 use crate::{Descriptor, Failure, InputStream, IoError, OutputStream, Owned, State, ViewId};
 
 type Answer<T> = Result<T, Failure>;
 
 impl State {
-    /// A copy of what a descriptor's resource holds.
-    fn descriptor(&self, handle: &Resource<Descriptor>) -> Answer<Descriptor> {
-        Ok(self.table.get(handle)?.clone())
-    }
-
-    fn owned(&self, handle: &Resource<Descriptor>) -> Answer<Owned> {
-        Ok(self.table.get(handle)?.owned.clone())
-    }
-
-    /// A directory that may be changed, or a file that may be written.
-    fn changeable(&self, handle: &Resource<Descriptor>) -> Answer<Owned> {
-        let descriptor = self.table.get(handle)?;
-        if descriptor.writable {
-            Ok(descriptor.owned.clone())
-        } else {
-            Err(Errno::NotPermitted.into())
-        }
-    }
-
     /// The directories of a view as resources.
     pub(crate) fn preopens(
         &mut self,
@@ -110,10 +89,7 @@ impl preopens::Host for State {
 
 impl types::Host for State {
     fn convert_error_code(&mut self, failure: Failure) -> wasmtime::Result<ErrorCode> {
-        match failure {
-            Failure::Errno(errno) => Ok(error::filesystem(errno)),
-            Failure::Trap(error) => Err(error),
-        }
+        failure.into_code()
     }
 
     fn filesystem_error_code(
@@ -121,7 +97,7 @@ impl types::Host for State {
         error: Resource<IoError>,
     ) -> wasmtime::Result<Option<ErrorCode>> {
         Ok(match self.table.get(&error)? {
-            IoError::Errno(errno) => Some(error::filesystem(*errno)),
+            IoError::Errno(errno) => Some((*errno).into()),
             IoError::Http(..) => None,
         })
     }
@@ -158,12 +134,7 @@ impl types::HostDescriptor for State {
         let owned = self.stream_of(&this, true)?;
         let stream = match self.file_type(&owned)? {
             FileType::RegularFile => {
-                // Only a descriptor knows the end; nothing else writes through this one without
-                // an offset.
-                let flags = self.file_flags(&owned)?.union(FdFlags::APPEND);
-                self.call(owned.view(), |task| {
-                    task.fd_fdstat_set_flags(owned.fd(), flags)
-                })??;
+                self.append(&owned)?;
                 OutputStream::Append(owned)
             }
             _ => OutputStream::stream(owned),
@@ -179,15 +150,7 @@ impl types::HostDescriptor for State {
         advice: types::Advice,
     ) -> Answer<()> {
         let owned = self.owned(&this)?;
-        let advice = match advice {
-            types::Advice::Normal => Advice::Normal,
-            types::Advice::Sequential => Advice::Sequential,
-            types::Advice::Random => Advice::Random,
-            types::Advice::WillNeed => Advice::WillNeed,
-            types::Advice::DontNeed => Advice::DontNeed,
-            types::Advice::NoReuse => Advice::NoReuse,
-        };
-        State::advise(self, &owned, offset, length, advice)
+        State::advise(self, &owned, offset, length, advice.into())
     }
 
     fn sync_data(&mut self, this: Resource<Descriptor>) -> Answer<()> {
@@ -199,31 +162,18 @@ impl types::HostDescriptor for State {
         let descriptor = self.descriptor(&this)?;
         let found = self.file_flags(&descriptor.owned)?;
         let is_directory = self.file_type(&descriptor.owned)? == FileType::Directory;
-        let when = |set: bool, flag| match set {
-            true => flag,
-            false => DescriptorFlags::empty(),
-        };
-        let changes = descriptor.writable;
-        Ok(when(descriptor.readable, DescriptorFlags::READ)
-            | when(changes && !is_directory, DescriptorFlags::WRITE)
-            | when(changes && is_directory, DescriptorFlags::MUTATE_DIRECTORY)
-            | when(
-                found.contains(FdFlags::SYNC),
-                DescriptorFlags::FILE_INTEGRITY_SYNC,
-            )
-            | when(
-                found.contains(FdFlags::DSYNC),
-                DescriptorFlags::DATA_INTEGRITY_SYNC,
-            )
-            | when(
-                found.contains(FdFlags::RSYNC),
-                DescriptorFlags::REQUESTED_WRITE_SYNC,
-            ))
+        let (read, change) = (descriptor.readable, descriptor.writable);
+        Ok(DescriptorFlags::of(
+            read,
+            change && !is_directory,
+            change && is_directory,
+            found,
+        ))
     }
 
     fn get_type(&mut self, this: Resource<Descriptor>) -> Answer<DescriptorType> {
         let owned = self.owned(&this)?;
-        Ok(descriptor_type(self.file_type(&owned)?))
+        Ok(self.file_type(&owned)?.into())
     }
 
     fn set_size(&mut self, this: Resource<Descriptor>, size: u64) -> Answer<()> {
@@ -279,7 +229,7 @@ impl types::HostDescriptor for State {
 
     fn stat(&mut self, this: Resource<Descriptor>) -> Answer<DescriptorStat> {
         let owned = self.owned(&this)?;
-        Ok(descriptor_stat(&State::stat(self, &owned)?))
+        Ok(State::stat(self, &owned)?.into())
     }
 
     fn stat_at(
@@ -288,8 +238,7 @@ impl types::HostDescriptor for State {
         flags: PathFlags,
         path: String,
     ) -> Answer<DescriptorStat> {
-        let stat = self.stat_for_both(&this, flags, path)?;
-        Ok(descriptor_stat(&stat))
+        Ok(self.stat_for_both(&this, flags, path)?.into())
     }
 
     fn set_times_at(
@@ -302,7 +251,7 @@ impl types::HostDescriptor for State {
     ) -> Answer<()> {
         let owned = self.changeable(&this)?;
         let times = times(accessed, modified)?;
-        State::set_times_at(self, &owned, lookup(flags), &path, times)
+        State::set_times_at(self, &owned, flags.into(), &path, times)
     }
 
     fn link_at(
@@ -314,7 +263,7 @@ impl types::HostDescriptor for State {
         new_path: String,
     ) -> Answer<()> {
         let (owned, new) = (self.changeable(&this)?, self.changeable(&new)?);
-        State::link_at(self, &owned, lookup(flags), &path, &new, &new_path)
+        State::link_at(self, &owned, flags.into(), &path, &new, &new_path)
     }
 
     fn open_at(
@@ -326,8 +275,8 @@ impl types::HostDescriptor for State {
         descriptor_flags: DescriptorFlags,
     ) -> Answer<Resource<Descriptor>> {
         let directory = self.descriptor(&this)?;
-        let opening = opening(open, descriptor_flags);
-        let opened = State::open_at(self, &directory, lookup(flags), &path, opening)?;
+        let opening = Opening::from((open, descriptor_flags));
+        let opened = State::open_at(self, &directory, flags.into(), &path, opening)?;
         Ok(self.table.push(opened)?)
     }
 
@@ -372,18 +321,12 @@ impl types::HostDescriptor for State {
         this: Resource<Descriptor>,
         other: Resource<Descriptor>,
     ) -> wasmtime::Result<bool> {
-        let both = (self.table.get(&this)?, self.table.get(&other)?);
-        let (one, other) = (both.0.owned.clone(), both.1.owned.clone());
-        match self.is_same(&one, &other) {
-            Ok(same) => Ok(same),
-            Err(Failure::Errno(_)) => Ok(false),
-            Err(Failure::Trap(error)) => Err(error),
-        }
+        self.is_same(&this, &other)
     }
 
     fn metadata_hash(&mut self, this: Resource<Descriptor>) -> Answer<MetadataHashValue> {
         let owned = self.owned(&this)?;
-        Ok(hash_value(&State::stat(self, &owned)?))
+        Ok(State::stat(self, &owned)?.into())
     }
 
     fn metadata_hash_at(
@@ -392,8 +335,7 @@ impl types::HostDescriptor for State {
         flags: PathFlags,
         path: String,
     ) -> Answer<MetadataHashValue> {
-        let stat = self.stat_for_both(&this, flags, path)?;
-        Ok(hash_value(&stat))
+        Ok(self.stat_for_both(&this, flags, path)?.into())
     }
 
     fn drop(&mut self, this: Resource<Descriptor>) -> wasmtime::Result<()> {
@@ -404,103 +346,11 @@ impl types::HostDescriptor for State {
 
 impl types::HostDirectoryEntryStream for State {
     fn read_directory_entry(&mut self, this: Resource<Entries>) -> Answer<Option<DirectoryEntry>> {
-        Ok(self
-            .next_entry(&this)?
-            .map(|(file_type, name)| DirectoryEntry {
-                type_: descriptor_type(file_type),
-                name,
-            }))
+        Ok(self.next_entry(&this)?.map(DirectoryEntry::from))
     }
 
     fn drop(&mut self, this: Resource<Entries>) -> wasmtime::Result<()> {
         self.table.delete(this)?;
         Ok(())
     }
-}
-
-fn lookup(flags: PathFlags) -> LookupFlags {
-    match flags.contains(PathFlags::SYMLINK_FOLLOW) {
-        true => LookupFlags::SYMLINK_FOLLOW,
-        false => LookupFlags::NONE,
-    }
-}
-
-fn opening(open: types::OpenFlags, flags: DescriptorFlags) -> Opening {
-    let when = |set: bool, flag: OpenFlags| if set { flag } else { OpenFlags::NONE };
-    let also = |set: bool, flag: FdFlags| if set { flag } else { FdFlags::NONE };
-    Opening {
-        open: when(open.contains(types::OpenFlags::CREATE), OpenFlags::CREATE)
-            .union(when(
-                open.contains(types::OpenFlags::DIRECTORY),
-                OpenFlags::DIRECTORY,
-            ))
-            .union(when(
-                open.contains(types::OpenFlags::EXCLUSIVE),
-                OpenFlags::EXCLUSIVE,
-            ))
-            .union(when(
-                open.contains(types::OpenFlags::TRUNCATE),
-                OpenFlags::TRUNCATE,
-            )),
-        flags: also(
-            flags.contains(DescriptorFlags::FILE_INTEGRITY_SYNC),
-            FdFlags::SYNC,
-        )
-        .union(also(
-            flags.contains(DescriptorFlags::DATA_INTEGRITY_SYNC),
-            FdFlags::DSYNC,
-        ))
-        .union(also(
-            flags.contains(DescriptorFlags::REQUESTED_WRITE_SYNC),
-            FdFlags::RSYNC,
-        )),
-        read: flags.contains(DescriptorFlags::READ),
-        write: flags.contains(DescriptorFlags::WRITE),
-        change_directory: flags.contains(DescriptorFlags::MUTATE_DIRECTORY),
-    }
-}
-
-fn times(accessed: NewTimestamp, modified: NewTimestamp) -> Result<SetTimes, Errno> {
-    let time = |new: NewTimestamp| match new {
-        NewTimestamp::NoChange => Ok(SetTime::Keep),
-        NewTimestamp::Now => Ok(SetTime::Now),
-        NewTimestamp::Timestamp(time) => time
-            .seconds
-            .checked_mul(1_000_000_000)
-            .and_then(|ns| ns.checked_add(u64::from(time.nanoseconds)))
-            .map(SetTime::At)
-            .ok_or(Errno::Overflow),
-    };
-    Ok(SetTimes {
-        accessed: time(accessed)?,
-        modified: time(modified)?,
-    })
-}
-
-fn descriptor_type(found: FileType) -> DescriptorType {
-    match found {
-        FileType::Unknown => DescriptorType::Unknown,
-        FileType::BlockDevice => DescriptorType::BlockDevice,
-        FileType::CharacterDevice => DescriptorType::CharacterDevice,
-        FileType::Directory => DescriptorType::Directory,
-        FileType::RegularFile => DescriptorType::RegularFile,
-        FileType::SocketDgram | FileType::SocketStream => DescriptorType::Socket,
-        FileType::SymbolicLink => DescriptorType::SymbolicLink,
-    }
-}
-
-fn descriptor_stat(stat: &Stat) -> DescriptorStat {
-    DescriptorStat {
-        type_: descriptor_type(stat.file_type),
-        link_count: stat.links,
-        size: stat.size,
-        data_access_timestamp: Some(datetime(stat.accessed_ns)),
-        data_modification_timestamp: Some(datetime(stat.modified_ns)),
-        status_change_timestamp: Some(datetime(stat.changed_ns)),
-    }
-}
-
-fn hash_value(stat: &Stat) -> MetadataHashValue {
-    let (lower, upper) = metadata_hash(stat);
-    MetadataHashValue { lower, upper }
 }

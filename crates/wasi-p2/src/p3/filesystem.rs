@@ -1,63 +1,57 @@
 //! `wasi:filesystem`: descriptors, directories, what was granted.
 
-mod convert;
 mod listing;
 
-use holm_abi::{Errno, FdFlags, FileType};
+use holm_abi::{Errno, FileType};
 use wasmtime::AsContextMut;
 use wasmtime::component::{Access, Accessor, FutureReader, HasSelf, Resource, StreamReader};
 
-use self::convert::{
-    advice, descriptor_flags, descriptor_stat, descriptor_type, hash_value, lookup, opening, times,
-};
 use self::listing::Listing;
 use super::bytes::Bytes;
 use super::ending::{Ended, Ending};
-use super::error;
 use crate::bindings::p3::wasi::filesystem::preopens;
 use crate::bindings::p3::wasi::filesystem::types::{
     self, Advice, DescriptorFlags, DescriptorStat, DescriptorType, DirectoryEntry, ErrorCode,
     MetadataHashValue, NewTimestamp, OpenFlags, PathFlags,
 };
+use crate::files::{Opening, times};
 use crate::{Descriptor, Failure, Owned, State, ViewId};
 
 type Answer<T> = Result<T, Failure>;
 type Store = Accessor<State, HasSelf<State>>;
 type EndedReader = FutureReader<Result<(), ErrorCode>>;
 
-fn descriptor(state: &State, this: &Resource<Descriptor>) -> Answer<Descriptor> {
-    Ok(state.table.get(this)?.clone())
-}
-
-fn owned(state: &State, this: &Resource<Descriptor>) -> Answer<Owned> {
-    Ok(state.table.get(this)?.owned.clone())
-}
-
-/// A directory that may be changed, or a file that may be written.
-fn changeable(state: &State, this: &Resource<Descriptor>) -> Answer<Owned> {
-    let descriptor = state.table.get(this)?;
-    if descriptor.writable {
-        Ok(descriptor.owned.clone())
-    } else {
-        Err(Errno::NotPermitted.into())
-    }
-}
-
 /// Calls with the state of the store.
 fn with<T>(store: &Store, call: impl FnOnce(&mut State) -> Answer<T>) -> Answer<T> {
     store.with(|mut access| call(access.get()))
 }
 
-/// The error of a file as its code, or a trap.
-fn code(failure: Failure) -> wasmtime::Result<ErrorCode> {
-    match failure {
-        Failure::Errno(errno) => Ok(error::filesystem(errno)),
-        Failure::Trap(error) => Err(error),
-    }
+/// The same with the file behind a resource.
+fn with_file<T>(
+    store: &Store,
+    this: &Resource<Descriptor>,
+    call: impl FnOnce(&mut State, &Owned) -> Answer<T>,
+) -> Answer<T> {
+    with(store, |state| {
+        let owned = state.owned(this)?;
+        call(state, &owned)
+    })
+}
+
+/// The same with one that may be changed.
+fn with_changeable<T>(
+    store: &Store,
+    this: &Resource<Descriptor>,
+    call: impl FnOnce(&mut State, &Owned) -> Answer<T>,
+) -> Answer<T> {
+    with(store, |state| {
+        let owned = state.changeable(this)?;
+        call(state, &owned)
+    })
 }
 
 fn told(errno: Errno) -> Result<(), ErrorCode> {
-    Err(error::filesystem(errno))
+    Err(errno.into())
 }
 
 /// Where a stream over a file begins; `None` for what has no offsets.
@@ -75,7 +69,7 @@ fn readable(
     this: &Resource<Descriptor>,
     offset: u64,
 ) -> Answer<(Owned, Option<u64>)> {
-    let descriptor = descriptor(state, this)?;
+    let descriptor = state.descriptor(this)?;
     let start = start(state, &descriptor.owned, offset)?;
     if !descriptor.readable {
         return Err(Errno::BadFd.into());
@@ -89,7 +83,7 @@ fn writable(
     this: &Resource<Descriptor>,
     offset: Option<u64>,
 ) -> Answer<(Owned, Option<u64>)> {
-    let descriptor = descriptor(state, this)?;
+    let descriptor = state.descriptor(this)?;
     let owned = descriptor.owned;
     let start = start(state, &owned, offset.unwrap_or(0))?;
     if !descriptor.writable {
@@ -114,7 +108,7 @@ fn write(
     let (owned, start) = match writable(state, this, offset) {
         Ok(found) => found,
         Err(failure) => {
-            let failed = Ended::with(Err(code(failure)?));
+            let failed = Ended::with(Err(failure.into_code()?));
             data.close(&mut store)?;
             return FutureReader::new(&mut store, failed);
         }
@@ -133,7 +127,7 @@ impl preopens::Host for State {
 
 impl types::Host for State {
     fn convert_error_code(&mut self, failure: Failure) -> wasmtime::Result<ErrorCode> {
-        code(failure)
+        failure.into_code()
     }
 }
 
@@ -154,7 +148,7 @@ impl types::HostDescriptorWithStore<State> for HasSelf<State> {
         let (owned, start) = match readable(state, &this, offset) {
             Ok(found) => found,
             Err(failure) => {
-                let failed = Ended::with(Err(code(failure)?));
+                let failed = Ended::with(Err(failure.into_code()?));
                 let nothing = StreamReader::new(&mut store, Vec::new())?;
                 return Ok((nothing, FutureReader::new(&mut store, failed)?));
             }
@@ -187,11 +181,11 @@ impl types::HostDescriptorWithStore<State> for HasSelf<State> {
         this: Resource<Descriptor>,
     ) -> wasmtime::Result<(StreamReader<DirectoryEntry>, EndedReader)> {
         let state = store.get();
-        let listed = owned(state, &this).and_then(|owned| state.list(&owned));
+        let listed = state.owned(&this).and_then(|owned| state.list(&owned));
         let entries = match listed {
             Ok(entries) => entries,
             Err(failure) => {
-                let failed = Ended::with(Err(code(failure)?));
+                let failed = Ended::with(Err(failure.into_code()?));
                 let nothing = StreamReader::new(&mut store, Vec::new())?;
                 return Ok((nothing, FutureReader::new(&mut store, failed)?));
             }
@@ -207,40 +201,41 @@ impl types::HostDescriptorWithStore<State> for HasSelf<State> {
         this: Resource<Descriptor>,
         offset: u64,
         length: u64,
-        what: Advice,
+        advice: Advice,
     ) -> Answer<()> {
-        with(store, |state| {
-            let owned = owned(state, &this)?;
-            state.advise(&owned, offset, length, advice(what))
+        with_file(store, &this, |state, owned| {
+            state.advise(owned, offset, length, advice.into())
         })
     }
 
     async fn sync_data(store: &Store, this: Resource<Descriptor>) -> Answer<()> {
-        with(store, |state| {
-            let owned = owned(state, &this)?;
-            state.sync(&owned, true)
-        })
+        with_file(store, &this, |state, owned| state.sync(owned, true))
     }
 
     async fn get_flags(store: &Store, this: Resource<Descriptor>) -> Answer<DescriptorFlags> {
         with(store, |state| {
-            let descriptor = descriptor(state, &this)?;
-            let flags: FdFlags = state.file_flags(&descriptor.owned)?;
+            let descriptor = state.descriptor(&this)?;
+            let found = state.file_flags(&descriptor.owned)?;
             let is_directory = state.file_type(&descriptor.owned)? == FileType::Directory;
-            Ok(descriptor_flags(&descriptor, flags, is_directory))
+            let (read, change) = (descriptor.readable, descriptor.writable);
+            Ok(DescriptorFlags::of(
+                read,
+                change && !is_directory,
+                change && is_directory && descriptor.changes,
+                found,
+            ))
         })
     }
 
     async fn get_type(store: &Store, this: Resource<Descriptor>) -> Answer<DescriptorType> {
-        with(store, |state| {
-            let owned = owned(state, &this)?;
-            Ok(descriptor_type(state.file_type(&owned)?))
+        with_file(store, &this, |state, owned| {
+            Ok(state.file_type(owned)?.into())
         })
     }
 
     async fn set_size(store: &Store, this: Resource<Descriptor>, size: u64) -> Answer<()> {
         with(store, |state| {
-            let descriptor = descriptor(state, &this)?;
+            let descriptor = state.descriptor(&this)?;
             // `ftruncate` of POSIX: not open for writing.
             if !descriptor.writable {
                 return Err(Errno::BadFd.into());
@@ -255,17 +250,13 @@ impl types::HostDescriptorWithStore<State> for HasSelf<State> {
         accessed: NewTimestamp,
         modified: NewTimestamp,
     ) -> Answer<()> {
-        with(store, |state| {
-            let owned = owned(state, &this)?;
-            state.set_times(&owned, times(accessed, modified)?)
+        with_file(store, &this, |state, owned| {
+            state.set_times(owned, times(accessed, modified)?)
         })
     }
 
     async fn sync(store: &Store, this: Resource<Descriptor>) -> Answer<()> {
-        with(store, |state| {
-            let owned = owned(state, &this)?;
-            state.sync(&owned, false)
-        })
+        with_file(store, &this, |state, owned| state.sync(owned, false))
     }
 
     async fn create_directory_at(
@@ -273,17 +264,13 @@ impl types::HostDescriptorWithStore<State> for HasSelf<State> {
         this: Resource<Descriptor>,
         path: String,
     ) -> Answer<()> {
-        with(store, |state| {
-            let owned = changeable(state, &this)?;
-            state.create_directory_at(&owned, &path)
+        with_changeable(store, &this, |state, owned| {
+            state.create_directory_at(owned, &path)
         })
     }
 
     async fn stat(store: &Store, this: Resource<Descriptor>) -> Answer<DescriptorStat> {
-        with(store, |state| {
-            let owned = owned(state, &this)?;
-            Ok(descriptor_stat(&state.stat(&owned)?))
-        })
+        with_file(store, &this, |state, owned| Ok(state.stat(owned)?.into()))
     }
 
     async fn stat_at(
@@ -292,10 +279,8 @@ impl types::HostDescriptorWithStore<State> for HasSelf<State> {
         flags: PathFlags,
         path: String,
     ) -> Answer<DescriptorStat> {
-        with(store, |state| {
-            let owned = owned(state, &this)?;
-            let stat = state.stat_at(&owned, lookup(flags), &path)?;
-            Ok(descriptor_stat(&stat))
+        with_file(store, &this, |state, owned| {
+            Ok(state.stat_at(owned, flags.into(), &path)?.into())
         })
     }
 
@@ -307,10 +292,9 @@ impl types::HostDescriptorWithStore<State> for HasSelf<State> {
         accessed: NewTimestamp,
         modified: NewTimestamp,
     ) -> Answer<()> {
-        with(store, |state| {
-            let owned = changeable(state, &this)?;
+        with_changeable(store, &this, |state, owned| {
             let times = times(accessed, modified)?;
-            state.set_times_at(&owned, lookup(flags), &path, times)
+            state.set_times_at(owned, flags.into(), &path, times)
         })
     }
 
@@ -323,8 +307,8 @@ impl types::HostDescriptorWithStore<State> for HasSelf<State> {
         new_path: String,
     ) -> Answer<()> {
         with(store, |state| {
-            let (owned, new) = (changeable(state, &this)?, changeable(state, &new)?);
-            state.link_at(&owned, lookup(flags), &path, &new, &new_path)
+            let (owned, new) = (state.changeable(&this)?, state.changeable(&new)?);
+            state.link_at(&owned, flags.into(), &path, &new, &new_path)
         })
     }
 
@@ -337,9 +321,12 @@ impl types::HostDescriptorWithStore<State> for HasSelf<State> {
         descriptor_flags: DescriptorFlags,
     ) -> Answer<Resource<Descriptor>> {
         with(store, |state| {
-            let directory = descriptor(state, &this)?;
-            let opening = opening(open, descriptor_flags);
-            let opened = state.open_at(&directory, lookup(flags), &path, opening)?;
+            let directory = state.descriptor(&this)?;
+            let mut opening = Opening::from((open, descriptor_flags));
+            // Nothing asked for is to read; what is created can be written besides.
+            opening.read |= !opening.write;
+            opening.write |= open.contains(OpenFlags::CREATE);
+            let opened = state.open_at(&directory, flags.into(), &path, opening)?;
             Ok(state.table.push(opened)?)
         })
     }
@@ -349,10 +336,7 @@ impl types::HostDescriptorWithStore<State> for HasSelf<State> {
         this: Resource<Descriptor>,
         path: String,
     ) -> Answer<String> {
-        with(store, |state| {
-            let owned = owned(state, &this)?;
-            state.readlink_at(&owned, &path)
-        })
+        with_file(store, &this, |state, owned| state.readlink_at(owned, &path))
     }
 
     async fn remove_directory_at(
@@ -360,9 +344,8 @@ impl types::HostDescriptorWithStore<State> for HasSelf<State> {
         this: Resource<Descriptor>,
         path: String,
     ) -> Answer<()> {
-        with(store, |state| {
-            let owned = changeable(state, &this)?;
-            state.remove_directory_at(&owned, &path)
+        with_changeable(store, &this, |state, owned| {
+            state.remove_directory_at(owned, &path)
         })
     }
 
@@ -374,7 +357,7 @@ impl types::HostDescriptorWithStore<State> for HasSelf<State> {
         new_path: String,
     ) -> Answer<()> {
         with(store, |state| {
-            let (owned, new) = (changeable(state, &this)?, changeable(state, &new)?);
+            let (owned, new) = (state.changeable(&this)?, state.changeable(&new)?);
             state.rename_at(&owned, &path, &new, &new_path)
         })
     }
@@ -385,17 +368,13 @@ impl types::HostDescriptorWithStore<State> for HasSelf<State> {
         target: String,
         path: String,
     ) -> Answer<()> {
-        with(store, |state| {
-            let owned = changeable(state, &this)?;
-            state.symlink_at(&owned, &target, &path)
+        with_changeable(store, &this, |state, owned| {
+            state.symlink_at(owned, &target, &path)
         })
     }
 
     async fn unlink_file_at(store: &Store, this: Resource<Descriptor>, path: String) -> Answer<()> {
-        with(store, |state| {
-            let owned = changeable(state, &this)?;
-            state.unlink_at(&owned, &path)
-        })
+        with_changeable(store, &this, |state, owned| state.unlink_at(owned, &path))
     }
 
     async fn is_same_object(
@@ -403,22 +382,11 @@ impl types::HostDescriptorWithStore<State> for HasSelf<State> {
         this: Resource<Descriptor>,
         other: Resource<Descriptor>,
     ) -> wasmtime::Result<bool> {
-        let same = with(store, |state| {
-            let (one, other) = (owned(state, &this)?, owned(state, &other)?);
-            state.is_same(&one, &other)
-        });
-        match same {
-            Ok(same) => Ok(same),
-            Err(Failure::Errno(_)) => Ok(false),
-            Err(Failure::Trap(error)) => Err(error),
-        }
+        store.with(|mut access| access.get().is_same(&this, &other))
     }
 
     async fn metadata_hash(store: &Store, this: Resource<Descriptor>) -> Answer<MetadataHashValue> {
-        with(store, |state| {
-            let owned = owned(state, &this)?;
-            Ok(hash_value(&state.stat(&owned)?))
-        })
+        with_file(store, &this, |state, owned| Ok(state.stat(owned)?.into()))
     }
 
     async fn metadata_hash_at(
@@ -427,10 +395,8 @@ impl types::HostDescriptorWithStore<State> for HasSelf<State> {
         flags: PathFlags,
         path: String,
     ) -> Answer<MetadataHashValue> {
-        with(store, |state| {
-            let owned = owned(state, &this)?;
-            let stat = state.stat_at(&owned, lookup(flags), &path)?;
-            Ok(hash_value(&stat))
+        with_file(store, &this, |state, owned| {
+            Ok(state.stat_at(owned, flags.into(), &path)?.into())
         })
     }
 }

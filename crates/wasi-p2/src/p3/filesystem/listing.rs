@@ -6,7 +6,6 @@ use std::task::{Context, Poll};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Destination, StreamProducer, StreamResult, VecBuffer};
 
-use super::convert::descriptor_type;
 use super::told;
 use crate::State;
 use crate::bindings::p3::wasi::filesystem::types::{DirectoryEntry, ErrorCode};
@@ -37,10 +36,7 @@ impl Listing {
     /// Takes what is there, up to `most`.
     fn take(&mut self, most: usize) -> Vec<DirectoryEntry> {
         let entries = std::iter::from_fn(|| self.entries.pop());
-        let entries = entries.take(most).map(|(kind, name)| DirectoryEntry {
-            type_: descriptor_type(kind),
-            name,
-        });
+        let entries = entries.take(most).map(DirectoryEntry::from);
         entries.collect()
     }
 }

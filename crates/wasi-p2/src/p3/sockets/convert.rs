@@ -1,14 +1,10 @@
-//! Between the words of 0.3 and the kernel's.
+//! The kernel's errors as the codes of 0.3.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
-
-use holm_abi::{AddressFamily, Errno};
+use holm_abi::Errno;
 
 use crate::SocketError;
 use crate::bindings::p3::wasi::sockets::ip_name_lookup::ErrorCode as LookupCode;
-use crate::bindings::p3::wasi::sockets::types::{
-    ErrorCode, IpAddress, IpAddressFamily, IpSocketAddress, Ipv4SocketAddress, Ipv6SocketAddress,
-};
+use crate::bindings::p3::wasi::sockets::types::ErrorCode;
 
 /// `wasi:sockets/types.error-code`.
 pub(super) fn code(errno: Errno) -> ErrorCode {
@@ -77,64 +73,4 @@ pub(super) fn lookup_error(error: SocketError) -> wasmtime::Result<LookupCode> {
         | SocketError::NotInProgress
         | SocketError::WouldBlock => LookupCode::Other(None),
     })
-}
-
-impl From<IpAddressFamily> for AddressFamily {
-    fn from(family: IpAddressFamily) -> AddressFamily {
-        match family {
-            IpAddressFamily::Ipv4 => AddressFamily::Inet4,
-            IpAddressFamily::Ipv6 => AddressFamily::Inet6,
-        }
-    }
-}
-
-impl From<AddressFamily> for IpAddressFamily {
-    fn from(family: AddressFamily) -> IpAddressFamily {
-        match family {
-            AddressFamily::Inet4 => IpAddressFamily::Ipv4,
-            AddressFamily::Inet6 => IpAddressFamily::Ipv6,
-        }
-    }
-}
-
-impl From<IpSocketAddress> for SocketAddr {
-    fn from(address: IpSocketAddress) -> SocketAddr {
-        match address {
-            IpSocketAddress::Ipv4(Ipv4SocketAddress { port, address }) => {
-                let (a, b, c, d) = address;
-                SocketAddrV4::new(Ipv4Addr::new(a, b, c, d), port).into()
-            }
-            IpSocketAddress::Ipv6(from) => {
-                let (a, b, c, d, e, f, g, h) = from.address;
-                let address = Ipv6Addr::new(a, b, c, d, e, f, g, h);
-                SocketAddrV6::new(address, from.port, from.flow_info, from.scope_id).into()
-            }
-        }
-    }
-}
-
-impl From<SocketAddr> for IpSocketAddress {
-    fn from(address: SocketAddr) -> IpSocketAddress {
-        match address {
-            SocketAddr::V4(address) => IpSocketAddress::Ipv4(Ipv4SocketAddress {
-                port: address.port(),
-                address: address.ip().octets().into(),
-            }),
-            SocketAddr::V6(address) => IpSocketAddress::Ipv6(Ipv6SocketAddress {
-                port: address.port(),
-                flow_info: address.flowinfo(),
-                address: address.ip().segments().into(),
-                scope_id: address.scope_id(),
-            }),
-        }
-    }
-}
-
-impl From<IpAddr> for IpAddress {
-    fn from(address: IpAddr) -> IpAddress {
-        match address {
-            IpAddr::V4(address) => IpAddress::Ipv4(address.octets().into()),
-            IpAddr::V6(address) => IpAddress::Ipv6(address.segments().into()),
-        }
-    }
 }
