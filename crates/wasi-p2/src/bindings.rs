@@ -19,8 +19,8 @@ pub mod p2 {
             "wasi:io/streams.output-stream": crate::OutputStream,
             "wasi:filesystem/types.descriptor": crate::Descriptor,
             "wasi:filesystem/types.directory-entry-stream": crate::p2::filesystem::Entries,
-            "wasi:cli/terminal-input.terminal-input": crate::p2::cli::Terminal,
-            "wasi:cli/terminal-output.terminal-output": crate::p2::cli::Terminal,
+            "wasi:cli/terminal-input.terminal-input": crate::terminal::Terminal,
+            "wasi:cli/terminal-output.terminal-output": crate::terminal::Terminal,
             "wasi:http/types.fields": crate::http::Fields,
             "wasi:http/types.incoming-request": crate::p2::http::IncomingRequest,
             "wasi:http/types.outgoing-request": crate::p2::http::OutgoingRequest,
@@ -118,8 +118,8 @@ pub mod p3 {
             "wasi:filesystem/types.descriptor": crate::Descriptor,
             "wasi:sockets/types.tcp-socket": crate::sockets::tcp::TcpSocket,
             "wasi:sockets/types.udp-socket": crate::sockets::udp::UdpSocket,
-            "wasi:cli/terminal-input.terminal-input": crate::p2::cli::Terminal,
-            "wasi:cli/terminal-output.terminal-output": crate::p2::cli::Terminal,
+            "wasi:cli/terminal-input.terminal-input": crate::terminal::Terminal,
+            "wasi:cli/terminal-output.terminal-output": crate::terminal::Terminal,
         },
     });
 }

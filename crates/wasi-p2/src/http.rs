@@ -6,6 +6,7 @@
 
 mod body;
 pub(crate) mod concurrent;
+mod convert;
 mod fields;
 mod promise;
 #[cfg(test)]

@@ -30,6 +30,7 @@ mod poll;
 mod sockets;
 mod state;
 mod stream;
+mod terminal;
 mod unsent;
 pub mod views;
 mod wit;

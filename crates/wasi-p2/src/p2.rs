@@ -1,6 +1,6 @@
 //! The interfaces of WASI 0.2.
 
-pub(crate) mod cli;
+mod cli;
 pub(crate) mod clocks;
 mod error;
 pub(crate) mod filesystem;

@@ -1,7 +1,6 @@
 //! `wasi:http` of 0.3: the same rules, with streams and futures.
 
 mod body;
-mod convert;
 mod fields;
 mod messages;
 
@@ -152,7 +151,7 @@ pub(crate) async fn reply(
     let response = match answer {
         Ok(response) => response,
         Err(code) => {
-            reply(Err(convert::from_code(code)));
+            reply(Err(super::convert::from_code(code)));
             return Ok(());
         }
     };
@@ -204,6 +203,6 @@ where
             let response = Response::incoming(response);
             Ok(Ok(access.data_mut().table.push(response)?))
         }),
-        Err(error) => Ok(Err(convert::into_code(error))),
+        Err(error) => Ok(Err(super::convert::into_code(error))),
     }
 }

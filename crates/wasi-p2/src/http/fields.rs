@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use holm_kernel::Process;
 
-use super::HttpBounds;
+use super::{ErrorCode, HttpBounds, internal};
 
 /// Why fields are not changed (`header-error`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,6 +144,19 @@ impl Fields {
         }
     }
 
+    /// New ones of a guest with what it lists in them.
+    pub(crate) fn listed(
+        process: &Arc<Process>,
+        bounds: &HttpBounds,
+        entries: &[(String, Vec<u8>)],
+    ) -> Result<Fields, FieldProblem> {
+        let mut fields = Fields::new(process);
+        for (name, value) in entries {
+            fields.append(process, bounds, name, value)?;
+        }
+        Ok(fields)
+    }
+
     /// The names and values.
     #[must_use]
     pub fn map(&self) -> &HeaderMap {
@@ -169,6 +182,15 @@ impl Fields {
         match Arc::try_unwrap(self.kept) {
             Ok(kept) => kept.map,
             Err(shared) => shared.map.clone(),
+        }
+    }
+
+    /// The map, to be sent after a body; what cannot be is refused.
+    pub(crate) fn into_trailers(self) -> Result<HeaderMap, ErrorCode> {
+        let map = self.into_map();
+        match map.keys().find(|name| is_forbidden_trailer(name)) {
+            Some(name) => Err(internal(format!("`{name}` cannot be sent as a trailer"))),
+            None => Ok(map),
         }
     }
 

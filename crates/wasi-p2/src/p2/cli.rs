@@ -1,17 +1,10 @@
-//! `wasi:cli`: arguments, environment, standard streams, terminals, exit.
+//! `wasi:cli`: arguments, environment, standard streams, exit.
 
-use holm_abi::{Fd, FileType};
+use holm_abi::Fd;
 use wasmtime::component::Resource;
 
-use crate::bindings::p2::wasi::cli::{
-    environment, exit, stderr, stdin, stdout, terminal_input, terminal_output, terminal_stderr,
-    terminal_stdin, terminal_stdout,
-};
+use crate::bindings::p2::wasi::cli::{environment, exit, stderr, stdin, stdout};
 use crate::{InputStream, OutputStream, State, ViewId};
-
-/// `terminal-input` and `terminal-output`: nothing can be asked of one yet.
-#[derive(Debug)]
-pub struct Terminal;
 
 impl State {
     /// Environment variables of a view.
@@ -41,23 +34,6 @@ impl State {
     ) -> wasmtime::Result<Resource<OutputStream>> {
         let owned = self.lend(view, fd);
         Ok(self.table.push(OutputStream::stream(owned))?)
-    }
-
-    /// The terminal behind a standard stream of a view, when there is one.
-    pub(crate) fn terminal(
-        &mut self,
-        view: ViewId,
-        fd: Fd,
-    ) -> wasmtime::Result<Option<Resource<Terminal>>> {
-        let stat = self.call(view, |task| task.fd_fdstat_get(fd))?;
-        let is_terminal = stat.is_ok_and(|stat| {
-            stat.file_type == FileType::CharacterDevice
-                && !stat.rights.contains(holm_abi::Rights::FD_SEEK)
-        });
-        if !is_terminal {
-            return Ok(None);
-        }
-        Ok(Some(self.table.push(Terminal)?))
     }
 
     /// Ends the program.
@@ -109,41 +85,5 @@ impl stdout::Host for State {
 impl stderr::Host for State {
     fn get_stderr(&mut self) -> wasmtime::Result<Resource<OutputStream>> {
         self.standard_output(ViewId::PROGRAM, Fd::STDERR)
-    }
-}
-
-impl terminal_input::Host for State {}
-
-impl terminal_input::HostTerminalInput for State {
-    fn drop(&mut self, terminal: Resource<Terminal>) -> wasmtime::Result<()> {
-        self.table.delete(terminal)?;
-        Ok(())
-    }
-}
-
-impl terminal_output::Host for State {}
-
-impl terminal_output::HostTerminalOutput for State {
-    fn drop(&mut self, terminal: Resource<Terminal>) -> wasmtime::Result<()> {
-        self.table.delete(terminal)?;
-        Ok(())
-    }
-}
-
-impl terminal_stdin::Host for State {
-    fn get_terminal_stdin(&mut self) -> wasmtime::Result<Option<Resource<Terminal>>> {
-        self.terminal(ViewId::PROGRAM, Fd::STDIN)
-    }
-}
-
-impl terminal_stdout::Host for State {
-    fn get_terminal_stdout(&mut self) -> wasmtime::Result<Option<Resource<Terminal>>> {
-        self.terminal(ViewId::PROGRAM, Fd::STDOUT)
-    }
-}
-
-impl terminal_stderr::Host for State {
-    fn get_terminal_stderr(&mut self) -> wasmtime::Result<Option<Resource<Terminal>>> {
-        self.terminal(ViewId::PROGRAM, Fd::STDERR)
     }
 }

@@ -14,8 +14,7 @@ use wasmtime::component::Resource;
 use crate::bindings::p2::wasi::http::{outgoing_handler, types};
 use crate::http::{
     Body, Direction, ErrorCode, FieldProblem, Fields, GuestBody, ReplyTo, RequestOptions,
-    ResponseFuture, Writer, assemble, content_length, empty, internal, is_forbidden_trailer,
-    parse_authority, parse_path, parse_scheme,
+    ResponseFuture, Writer, assemble, content_length, empty, parse_authority, parse_path,
 };
 use crate::{IoError, Pollable, State, ViewId, Wake};
 
@@ -109,11 +108,7 @@ impl State {
         let Some(trailers) = trailers else {
             return Ok(Ok(None));
         };
-        let map = self.take_fields(trailers)?.into_map();
-        Ok(match map.keys().find(|name| is_forbidden_trailer(name)) {
-            Some(name) => Err(internal(format!("`{name}` cannot be sent as a trailer"))),
-            None => Ok(Some(map)),
-        })
+        Ok(self.table.delete(trailers)?.into_trailers().map(Some))
     }
 
     /// What changing fields answers: 0.2 has no word for fields that are too large.
@@ -161,14 +156,11 @@ impl types::HostFields for State {
     ) -> wasmtime::Result<Result<Resource<Fields>, types::HeaderError>> {
         let process = self.process(ViewId::PROGRAM).clone();
         let bounds = self.bounds().http;
-        let mut fields = Fields::new(&process);
-        for (name, value) in entries {
-            let added = fields.append(&process, &bounds, &name, &value);
-            if let Err(error) = self.field_answer(added)? {
-                return Ok(Err(error));
-            }
-        }
-        Ok(Ok(self.table.push(fields)?))
+        let listed = Fields::listed(&process, &bounds, &entries);
+        Ok(match self.field_answer(listed)? {
+            Ok(fields) => Ok(self.table.push(fields)?),
+            Err(error) => Err(error),
+        })
     }
 
     fn get(&mut self, fields: Resource<Fields>, name: String) -> wasmtime::Result<Vec<Vec<u8>>> {

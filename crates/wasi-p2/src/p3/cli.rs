@@ -1,17 +1,13 @@
-//! `wasi:cli`: arguments, environment, standard streams, terminals, exit.
+//! `wasi:cli`: arguments, environment, standard streams, exit.
 
 use holm_abi::{Errno, Fd};
 use wasmtime::AsContextMut;
-use wasmtime::component::{Access, FutureReader, HasSelf, Resource, StreamReader};
+use wasmtime::component::{Access, FutureReader, HasSelf, StreamReader};
 
 use super::bytes::Bytes;
 use super::ending::Ending;
 use crate::bindings::p3::wasi::cli::types::{self, ErrorCode};
-use crate::bindings::p3::wasi::cli::{
-    environment, exit, stderr, stdin, stdout, terminal_input, terminal_output, terminal_stderr,
-    terminal_stdin, terminal_stdout,
-};
-use crate::p2::cli::Terminal;
+use crate::bindings::p3::wasi::cli::{environment, exit, stderr, stdin, stdout};
 use crate::{State, ViewId};
 
 type Ended = FutureReader<Result<(), ErrorCode>>;
@@ -115,41 +111,5 @@ impl stderr::HostWithStore<State> for HasSelf<State> {
         data: StreamReader<u8>,
     ) -> wasmtime::Result<Ended> {
         write(&mut store, Fd::STDERR, data)
-    }
-}
-
-impl terminal_input::Host for State {}
-
-impl terminal_input::HostTerminalInput for State {
-    fn drop(&mut self, terminal: Resource<Terminal>) -> wasmtime::Result<()> {
-        self.table.delete(terminal)?;
-        Ok(())
-    }
-}
-
-impl terminal_output::Host for State {}
-
-impl terminal_output::HostTerminalOutput for State {
-    fn drop(&mut self, terminal: Resource<Terminal>) -> wasmtime::Result<()> {
-        self.table.delete(terminal)?;
-        Ok(())
-    }
-}
-
-impl terminal_stdin::Host for State {
-    fn get_terminal_stdin(&mut self) -> wasmtime::Result<Option<Resource<Terminal>>> {
-        self.terminal(ViewId::PROGRAM, Fd::STDIN)
-    }
-}
-
-impl terminal_stdout::Host for State {
-    fn get_terminal_stdout(&mut self) -> wasmtime::Result<Option<Resource<Terminal>>> {
-        self.terminal(ViewId::PROGRAM, Fd::STDOUT)
-    }
-}
-
-impl terminal_stderr::Host for State {
-    fn get_terminal_stderr(&mut self) -> wasmtime::Result<Option<Resource<Terminal>>> {
-        self.terminal(ViewId::PROGRAM, Fd::STDERR)
     }
 }

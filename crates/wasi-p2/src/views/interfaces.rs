@@ -13,12 +13,12 @@ use crate::bindings::p2::wasi::sockets::network::{
     ErrorCode, Host as _, IpAddress, IpAddressFamily,
 };
 use crate::http::RequestOptions;
-use crate::p2::cli::Terminal;
 use crate::p2::http::{FutureResponse, OutgoingRequest};
 use crate::sockets::lookup::Lookup;
 use crate::sockets::tcp::TcpSocket;
 use crate::sockets::udp::UdpSocket;
 use crate::sockets::{Answer, Network};
+use crate::terminal::Terminal;
 use crate::{
     Descriptor, InputSource, InputStream, OutputSink, OutputStream, Pollable, State, StreamFailure,
     ViewId,

@@ -15,12 +15,11 @@ use wasmtime::component::{
 use wasmtime::{AsContextMut, StoreContextMut};
 
 use super::Code;
-use super::convert::{from_code, into_code};
 use crate::State;
+use crate::http::convert::{from_code, into_code};
 use crate::http::promise::{Giver, Promise, promise};
 use crate::http::{
     Body, Direction, ErrorCode, Fields, GuestBody, SharedBody, Writer, channel, internal,
-    is_forbidden_trailer,
 };
 use crate::stream::PIECE;
 
@@ -337,11 +336,8 @@ impl FutureConsumer<State> for TrailersConsumer {
             Err(code) => Err(from_code(code)),
             Ok(None) => Ok(None),
             Ok(Some(fields)) => {
-                let map = store.data_mut().table.delete(fields)?.into_map();
-                match map.keys().find(|name| is_forbidden_trailer(name)) {
-                    Some(name) => Err(internal(format!("`{name}` cannot be sent as a trailer"))),
-                    None => Ok(Some(map)),
-                }
+                let fields = store.data_mut().table.delete(fields)?;
+                fields.into_trailers().map(Some)
             }
         };
         if let Some(ending) = self.0.take() {

@@ -26,13 +26,10 @@ impl types::HostFields for &mut State {
     fn from_list(&mut self, entries: Vec<(String, Vec<u8>)>) -> Changed<Resource<Fields>> {
         let process = self.process(ViewId::PROGRAM).clone();
         let bounds = self.bounds().http;
-        let mut fields = Fields::new(&process);
-        for (name, value) in entries {
-            if let Err(error) = answer(fields.append(&process, &bounds, &name, &value)) {
-                return Ok(Err(error));
-            }
-        }
-        Ok(Ok(self.table.push(fields)?))
+        Ok(match answer(Fields::listed(&process, &bounds, &entries)) {
+            Ok(fields) => Ok(self.table.push(fields)?),
+            Err(error) => Err(error),
+        })
     }
 
     fn get(&mut self, fields: Resource<Fields>, name: String) -> wasmtime::Result<Vec<Vec<u8>>> {

@@ -8,43 +8,12 @@ use wasmtime::component::{Access, Resource, StreamReader};
 use super::body::{Content, Outcome, Trailers};
 use super::{Http, Options, Request, RequestOptions, Response, types};
 use crate::State;
-use crate::http::{Fields, is_authority, is_path, parse_scheme, status_code};
+use crate::http::{Fields, is_authority, is_path, status_code};
 
 type Set = wasmtime::Result<Result<(), ()>>;
 type SetOption = wasmtime::Result<Result<(), types::RequestOptionsError>>;
 
 impl types::Host for &mut State {}
-
-fn method_from(method: &::http::Method) -> types::Method {
-    match method.as_str() {
-        "GET" => types::Method::Get,
-        "HEAD" => types::Method::Head,
-        "POST" => types::Method::Post,
-        "PUT" => types::Method::Put,
-        "DELETE" => types::Method::Delete,
-        "CONNECT" => types::Method::Connect,
-        "OPTIONS" => types::Method::Options,
-        "TRACE" => types::Method::Trace,
-        "PATCH" => types::Method::Patch,
-        other => types::Method::Other(other.to_owned()),
-    }
-}
-
-fn method_of(method: &types::Method) -> Option<::http::Method> {
-    Some(match method {
-        types::Method::Get => ::http::Method::GET,
-        types::Method::Head => ::http::Method::HEAD,
-        types::Method::Post => ::http::Method::POST,
-        types::Method::Put => ::http::Method::PUT,
-        types::Method::Delete => ::http::Method::DELETE,
-        types::Method::Connect => ::http::Method::CONNECT,
-        types::Method::Options => ::http::Method::OPTIONS,
-        types::Method::Trace => ::http::Method::TRACE,
-        types::Method::Patch => ::http::Method::PATCH,
-        types::Method::Other(text) if text.len() <= 64 => text.parse().ok()?,
-        types::Method::Other(_) => return None,
-    })
-}
 
 fn take_headers(state: &mut State, headers: Resource<Fields>) -> wasmtime::Result<Fields> {
     Ok(state.table.delete(headers)?.freeze())
@@ -96,12 +65,12 @@ impl types::HostRequestWithStore<State> for Http {
 
 impl types::HostRequest for &mut State {
     fn get_method(&mut self, request: Resource<Request>) -> wasmtime::Result<types::Method> {
-        Ok(method_from(&self.table.get(&request)?.method))
+        Ok((&self.table.get(&request)?.method).into())
     }
 
     fn set_method(&mut self, request: Resource<Request>, method: types::Method) -> Set {
         let request = self.table.get_mut(&request)?;
-        let Some(method) = method_of(&method) else {
+        let Some(method) = method.parsed() else {
             return Ok(Err(()));
         };
         request.method = method;
@@ -132,25 +101,16 @@ impl types::HostRequest for &mut State {
         request: Resource<Request>,
     ) -> wasmtime::Result<Option<types::Scheme>> {
         let scheme = self.table.get(&request)?.scheme.as_ref();
-        Ok(scheme.map(|scheme| match scheme.as_str() {
-            "http" => types::Scheme::Http,
-            "https" => types::Scheme::Https,
-            other => types::Scheme::Other(other.to_owned()),
-        }))
+        Ok(scheme.map(types::Scheme::from))
     }
 
     fn set_scheme(&mut self, request: Resource<Request>, scheme: Option<types::Scheme>) -> Set {
         let request = self.table.get_mut(&request)?;
-        let parsed = match &scheme {
+        request.scheme = match scheme.map(|scheme| scheme.parsed()) {
             None => None,
-            Some(types::Scheme::Http) => Some(::http::uri::Scheme::HTTP),
-            Some(types::Scheme::Https) => Some(::http::uri::Scheme::HTTPS),
-            Some(types::Scheme::Other(text)) => match parse_scheme(text) {
-                Some(scheme) => Some(scheme),
-                None => return Ok(Err(())),
-            },
+            Some(Some(scheme)) => Some(scheme),
+            Some(None) => return Ok(Err(())),
         };
-        request.scheme = parsed;
         Ok(Ok(()))
     }
 

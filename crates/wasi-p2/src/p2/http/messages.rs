@@ -7,7 +7,7 @@ use wasmtime::component::Resource;
 
 use super::{
     Body, Direction, ErrorCode, Fields, GuestBody, IncomingBodyResource, OutgoingBody, State,
-    Writer, assemble, content_length, empty, parse_authority, parse_path, parse_scheme, types,
+    Writer, assemble, content_length, empty, parse_authority, parse_path, types,
 };
 use crate::http::{authority_of, channel, status_code};
 
@@ -70,11 +70,14 @@ pub struct OutgoingRequest {
 
 impl OutgoingRequest {
     pub(crate) fn into_http(self) -> Result<Request<Body>, ErrorCode> {
-        let method = method_of(&self.method).ok_or(ErrorCode::HttpRequestMethodInvalid)?;
+        let method = self
+            .method
+            .parsed()
+            .ok_or(ErrorCode::HttpRequestMethodInvalid)?;
         let invalid = ErrorCode::HttpRequestUriInvalid;
         let scheme = match &self.scheme {
             None => None,
-            Some(scheme) => Some(scheme_of(scheme).ok_or(ErrorCode::HttpProtocolError)?),
+            Some(scheme) => Some(scheme.parsed().ok_or(ErrorCode::HttpProtocolError)?),
         };
         let authority = match &self.authority {
             None => None,
@@ -138,59 +141,12 @@ fn outgoing_body(
     }
 }
 
-fn method_of(method: &types::Method) -> Option<HttpMethod> {
-    Some(match method {
-        types::Method::Get => HttpMethod::GET,
-        types::Method::Head => HttpMethod::HEAD,
-        types::Method::Post => HttpMethod::POST,
-        types::Method::Put => HttpMethod::PUT,
-        types::Method::Delete => HttpMethod::DELETE,
-        types::Method::Connect => HttpMethod::CONNECT,
-        types::Method::Options => HttpMethod::OPTIONS,
-        types::Method::Trace => HttpMethod::TRACE,
-        types::Method::Patch => HttpMethod::PATCH,
-        types::Method::Other(text) if text.len() <= 64 => text.parse().ok()?,
-        types::Method::Other(_) => return None,
-    })
-}
-
-fn method_from(method: &HttpMethod) -> types::Method {
-    match method.as_str() {
-        "GET" => types::Method::Get,
-        "HEAD" => types::Method::Head,
-        "POST" => types::Method::Post,
-        "PUT" => types::Method::Put,
-        "DELETE" => types::Method::Delete,
-        "CONNECT" => types::Method::Connect,
-        "OPTIONS" => types::Method::Options,
-        "TRACE" => types::Method::Trace,
-        "PATCH" => types::Method::Patch,
-        other => types::Method::Other(other.to_owned()),
-    }
-}
-
-fn scheme_of(scheme: &types::Scheme) -> Option<HttpScheme> {
-    match scheme {
-        types::Scheme::Http => Some(HttpScheme::HTTP),
-        types::Scheme::Https => Some(HttpScheme::HTTPS),
-        types::Scheme::Other(text) => parse_scheme(text),
-    }
-}
-
-fn scheme_from(scheme: &HttpScheme) -> types::Scheme {
-    match scheme.as_str() {
-        "http" => types::Scheme::Http,
-        "https" => types::Scheme::Https,
-        other => types::Scheme::Other(other.to_owned()),
-    }
-}
-
 type Taken<T> = wasmtime::Result<Result<Resource<T>, ()>>;
 type Set = wasmtime::Result<Result<(), ()>>;
 
 impl types::HostIncomingRequest for State {
     fn method(&mut self, request: Resource<IncomingRequest>) -> wasmtime::Result<types::Method> {
-        Ok(method_from(&self.table.get(&request)?.method))
+        Ok((&self.table.get(&request)?.method).into())
     }
 
     fn path_with_query(
@@ -204,7 +160,7 @@ impl types::HostIncomingRequest for State {
         &mut self,
         request: Resource<IncomingRequest>,
     ) -> wasmtime::Result<Option<types::Scheme>> {
-        Ok(Some(scheme_from(&self.table.get(&request)?.scheme)))
+        Ok(Some((&self.table.get(&request)?.scheme).into()))
     }
 
     fn authority(
@@ -291,7 +247,7 @@ impl types::HostOutgoingRequest for State {
 
     fn set_method(&mut self, request: Resource<OutgoingRequest>, method: types::Method) -> Set {
         let request = self.table.get_mut(&request)?;
-        if method_of(&method).is_none() {
+        if method.parsed().is_none() {
             return Ok(Err(()));
         }
         request.method = method;
@@ -336,7 +292,7 @@ impl types::HostOutgoingRequest for State {
         let request = self.table.get_mut(&request)?;
         if scheme
             .as_ref()
-            .is_some_and(|scheme| scheme_of(scheme).is_none())
+            .is_some_and(|scheme| scheme.parsed().is_none())
         {
             return Ok(Err(()));
         }
