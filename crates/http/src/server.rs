@@ -7,6 +7,7 @@ mod check;
 mod component;
 mod connection;
 mod incoming;
+mod place;
 mod signals;
 mod timer;
 

@@ -6,7 +6,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 use tokio::task::spawn_local;
 use tokio::time::timeout_at;
 
+use super::place::Place;
 use super::{Answer, Service, text_answer};
 
 /// What went wrong with a request, for whoever runs the server. The client is told less.
@@ -100,7 +101,7 @@ impl ComponentService {
 impl Service for ComponentService {
     fn call(&self, request: Request<Body>) -> Answer {
         let inner = self.inner.clone();
-        let Some(slot) = Slot::take(&inner.requests, inner.requests_max) else {
+        let Some(place) = Place::take(&inner.requests, inner.requests_max) else {
             let max = inner.requests_max;
             let text = format!("at most {max} requests are served at a time");
             let response = text_answer(StatusCode::SERVICE_UNAVAILABLE, text);
@@ -114,30 +115,12 @@ impl Service for ComponentService {
                 return Box::pin(std::future::ready(response));
             }
         };
-        Box::pin(answer(inner, state, request, slot))
+        Box::pin(answer(inner, state, request, place))
     }
 }
 
 /// What a client is told of a failure; the person who runs the server is told why.
 const FAILED: &str = "the service failed";
-
-/// A place among the requests.
-struct Slot(Arc<AtomicUsize>);
-
-impl Slot {
-    fn take(taken: &Arc<AtomicUsize>, max: usize) -> Option<Slot> {
-        let took = taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| {
-            (count < max).then_some(count + 1)
-        });
-        took.ok().map(|_| Slot(taken.clone()))
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
 
 type Guest = Pin<Box<dyn Future<Output = ()>>>;
 type Answered = Result<Response<Body>, ErrorCode>;
@@ -147,7 +130,7 @@ async fn answer(
     inner: Rc<Inner>,
     state: State,
     request: Request<Body>,
-    slot: Slot,
+    place: Place,
 ) -> Response<Body> {
     let until = inner.time.map(|time| Instant::now() + time);
     let (sender, mut receiver) = oneshot::channel::<Answered>();
@@ -164,7 +147,7 @@ async fn answer(
             let reply = Box::new(move |answer| drop(sender.send(answer)));
             let served = inner.service.serve(state, request, reply, until).await;
             ended.set(tell(&inner, &served));
-            drop(slot);
+            drop(place);
         })
     };
     // A guest that drops the place for its answer may still run; its end decides.

@@ -6,7 +6,7 @@ use std::net::TcpListener as HostListener;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use holm_wasi_p2::http::Body;
@@ -24,6 +24,7 @@ use tokio::time::{sleep, timeout};
 
 use super::check::{Refusal, check};
 use super::incoming::RequestBody;
+use super::place::Place;
 use super::{ServerBounds, ServerOptions, Service, text_answer};
 
 /// How long an accept that failed is left alone: mostly there are too many descriptors.
@@ -88,24 +89,6 @@ impl Worker {
         // Those that are not done by then are cut off.
         let _ = timeout(self.options.grace, ended).await;
         Ok(())
-    }
-}
-
-/// A place among the connections.
-struct Place(Arc<AtomicUsize>);
-
-impl Place {
-    fn take(taken: &Arc<AtomicUsize>, max: usize) -> Option<Place> {
-        let took = taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| {
-            (count < max).then_some(count + 1)
-        });
-        took.ok().map(|_| Place(taken.clone()))
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
