@@ -1,11 +1,10 @@
 //! Every function of TCP in `wasi:sockets`, on the loopback addresses, this program being both ends.
 
+use holm_component_guests::addresses::{address, loopback, other, port};
 use holm_component_guests::check::Checks;
 use wasip2::io::streams::{InputStream, OutputStream, StreamError};
 use wasip2::sockets::instance_network::instance_network;
-use wasip2::sockets::network::{
-    ErrorCode, IpAddressFamily, IpSocketAddress, Ipv4SocketAddress, Ipv6SocketAddress, Network,
-};
+use wasip2::sockets::network::{ErrorCode, IpAddressFamily, IpSocketAddress, Network};
 use wasip2::sockets::tcp::{ShutdownType, TcpSocket};
 use wasip2::sockets::tcp_create_socket::create_tcp_socket;
 
@@ -27,45 +26,6 @@ fn main() {
         println!("{name}: done");
     }
     checks.finish("suite_tcp");
-}
-
-/// The family's loopback address.
-fn loopback(family: IpAddressFamily, port: u16) -> IpSocketAddress {
-    address(family, port, (127, 0, 0, 1), (0, 0, 0, 0, 0, 0, 0, 1))
-}
-
-fn address(
-    family: IpAddressFamily,
-    port: u16,
-    four: (u8, u8, u8, u8),
-    six: (u16, u16, u16, u16, u16, u16, u16, u16),
-) -> IpSocketAddress {
-    match family {
-        IpAddressFamily::Ipv4 => IpSocketAddress::Ipv4(Ipv4SocketAddress {
-            port,
-            address: four,
-        }),
-        IpAddressFamily::Ipv6 => IpSocketAddress::Ipv6(Ipv6SocketAddress {
-            port,
-            flow_info: 0,
-            address: six,
-            scope_id: 0,
-        }),
-    }
-}
-
-fn other(family: IpAddressFamily) -> IpAddressFamily {
-    match family {
-        IpAddressFamily::Ipv4 => IpAddressFamily::Ipv6,
-        IpAddressFamily::Ipv6 => IpAddressFamily::Ipv4,
-    }
-}
-
-fn port(address: &IpSocketAddress) -> u16 {
-    match address {
-        IpSocketAddress::Ipv4(address) => address.port,
-        IpSocketAddress::Ipv6(address) => address.port,
-    }
 }
 
 /// Comparable, as the generated type is not.
