@@ -32,7 +32,7 @@ use crate::ambient::InterfaceName;
 use crate::component::{Component, guarded, used_by};
 
 mod answer;
-mod module;
+pub(crate) mod module;
 
 /// Makes the component that denies these interfaces, imports of `component`.
 pub(crate) fn adapter(

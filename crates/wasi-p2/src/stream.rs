@@ -42,6 +42,38 @@ pub trait OutputSink: Debug + Send {
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), StreamFailure>>;
 }
 
+/// A stream at its end, in either direction.
+#[derive(Debug)]
+pub(crate) struct Ended;
+
+impl InputSource for Ended {
+    fn poll_read(
+        &mut self,
+        _max: usize,
+        _context: &mut Context<'_>,
+    ) -> Poll<Result<Vec<u8>, StreamFailure>> {
+        Poll::Ready(Err(StreamFailure::Closed))
+    }
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+}
+
+impl OutputSink for Ended {
+    fn poll_room(&mut self, _context: &mut Context<'_>) -> Poll<Result<u64, StreamFailure>> {
+        Poll::Ready(Err(StreamFailure::Closed))
+    }
+
+    fn write(&mut self, _bytes: Bytes) -> Result<(), StreamFailure> {
+        Err(StreamFailure::Closed)
+    }
+
+    fn poll_flush(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), StreamFailure>> {
+        Poll::Ready(Err(StreamFailure::Closed))
+    }
+}
+
 /// `wasi:io/streams.input-stream`.
 #[derive(Debug)]
 pub enum InputStream {

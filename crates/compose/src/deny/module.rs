@@ -562,7 +562,8 @@ fn reallocate(arguments_at: u32) -> Function {
     body
 }
 
-fn values(types: &[WasmType]) -> Vec<ValType> {
+/// Types of the parameters or results of a core function.
+pub(crate) fn values(types: &[WasmType]) -> Vec<ValType> {
     let value = |ty: &WasmType| match ty {
         WasmType::I32 | WasmType::Pointer | WasmType::Length => ValType::I32,
         WasmType::I64 | WasmType::PointerOrI64 => ValType::I64,

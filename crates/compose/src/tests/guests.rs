@@ -4,8 +4,10 @@ use wasm_encoder::{
     CodeSection, EntityType, ExportKind, ExportSection, Function, FunctionSection, ImportSection,
     MemorySection, MemoryType, Module, TypeSection, ValType,
 };
-use wit_parser::abi::{AbiVariant, WasmType};
+use wit_parser::abi::AbiVariant;
 use wit_parser::{Function as WitFunction, Resolve, WorldId, WorldItem, WorldKey};
+
+use crate::deny::module::values;
 
 pub(super) fn module(resolve: &Resolve, world: WorldId) -> Vec<u8> {
     let world = &resolve.worlds[world];
@@ -86,14 +88,4 @@ fn trap(code: &mut CodeSection) {
     let mut body = Function::new([]);
     body.instructions().unreachable().end();
     code.function(&body);
-}
-
-fn values(types: &[WasmType]) -> Vec<ValType> {
-    let value = |ty: &WasmType| match ty {
-        WasmType::I32 | WasmType::Pointer | WasmType::Length => ValType::I32,
-        WasmType::I64 | WasmType::PointerOrI64 => ValType::I64,
-        WasmType::F32 => ValType::F32,
-        WasmType::F64 => ValType::F64,
-    };
-    types.iter().map(value).collect()
 }

@@ -18,10 +18,10 @@ use crate::sockets::lookup::Lookup;
 use crate::sockets::tcp::TcpSocket;
 use crate::sockets::udp::UdpSocket;
 use crate::sockets::{Answer, Network};
+use crate::stream::Ended;
 use crate::terminal::Terminal;
 use crate::{
-    Descriptor, InputSource, InputStream, OutputSink, OutputStream, Pollable, State, StreamFailure,
-    ViewId,
+    Descriptor, InputStream, OutputSink, OutputStream, Pollable, State, StreamFailure, ViewId,
 };
 
 /// Adds an interface, under whatever name the instance has, for a view.
@@ -179,25 +179,11 @@ pub(super) fn variables(
     instance.func_wrap(directory, |_: Store<'_>, (): ()| Ok((None::<String>,)))
 }
 
-/// A stream that nobody granted: input at its end, output that goes nowhere.
+/// An output that nobody granted: what is written to it goes nowhere.
 #[derive(Debug)]
-struct Nothing;
+struct Nowhere;
 
-impl InputSource for Nothing {
-    fn poll_read(
-        &mut self,
-        _max: usize,
-        _context: &mut Context<'_>,
-    ) -> Poll<Result<Vec<u8>, StreamFailure>> {
-        Poll::Ready(Err(StreamFailure::Closed))
-    }
-
-    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<()> {
-        Poll::Ready(())
-    }
-}
-
-impl OutputSink for Nothing {
+impl OutputSink for Nowhere {
     fn poll_room(&mut self, _context: &mut Context<'_>) -> Poll<Result<u64, StreamFailure>> {
         Poll::Ready(Ok(64 << 10))
     }
@@ -213,14 +199,14 @@ impl OutputSink for Nothing {
 
 fn stdin(instance: &mut LinkerInstance<'_, State>, _view: ViewId) -> wasmtime::Result<()> {
     instance.func_wrap("get-stdin", |mut store: Store<'_>, (): ()| {
-        let stream = InputStream::Source(Box::new(Nothing));
+        let stream = InputStream::Source(Box::new(Ended));
         Ok((store.data_mut().table.push(stream)?,))
     })
 }
 
 fn output(instance: &mut LinkerInstance<'_, State>, name: &str) -> wasmtime::Result<()> {
     instance.func_wrap(name, |mut store: Store<'_>, (): ()| {
-        let stream = OutputStream::Sink(Box::new(Nothing));
+        let stream = OutputStream::Sink(Box::new(Nowhere));
         Ok((store.data_mut().table.push(stream)?,))
     })
 }

@@ -1,8 +1,7 @@
 //! `wasi:sockets/tcp` of 0.2: what is started is finished by a second call.
 
-use std::task::{Context, Poll};
+use std::task::Poll;
 
-use bytes::Bytes;
 use holm_abi::{ShutdownFlags, SocketOption};
 use wasmtime::component::Resource;
 
@@ -10,7 +9,8 @@ use crate::bindings::p2::wasi::sockets::network::{IpAddressFamily, IpSocketAddre
 use crate::bindings::p2::wasi::sockets::tcp::{Host, HostTcpSocket, ShutdownType};
 use crate::sockets::tcp::{Stage, TcpSocket};
 use crate::sockets::{Answer, Network, SocketError};
-use crate::{InputSource, InputStream, OutputSink, OutputStream, Pollable, State, StreamFailure};
+use crate::stream::Ended;
+use crate::{InputStream, OutputStream, Pollable, State};
 
 /// The streams of a connection.
 type Streams = (Resource<InputStream>, Resource<OutputStream>);
@@ -29,38 +29,6 @@ enum Operation {
     Bind,
     Connect,
     Listen,
-}
-
-/// A direction that was shut down.
-#[derive(Debug)]
-struct Ended;
-
-impl InputSource for Ended {
-    fn poll_read(
-        &mut self,
-        _max: usize,
-        _context: &mut Context<'_>,
-    ) -> Poll<Result<Vec<u8>, StreamFailure>> {
-        Poll::Ready(Err(StreamFailure::Closed))
-    }
-
-    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<()> {
-        Poll::Ready(())
-    }
-}
-
-impl OutputSink for Ended {
-    fn poll_room(&mut self, _context: &mut Context<'_>) -> Poll<Result<u64, StreamFailure>> {
-        Poll::Ready(Err(StreamFailure::Closed))
-    }
-
-    fn write(&mut self, _bytes: Bytes) -> Result<(), StreamFailure> {
-        Err(StreamFailure::Closed)
-    }
-
-    fn poll_flush(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), StreamFailure>> {
-        Poll::Ready(Err(StreamFailure::Closed))
-    }
 }
 
 impl State {
