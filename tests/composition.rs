@@ -5,6 +5,8 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::thread;
 
+use serde_json::Value;
+
 use crate::support::http_server::HttpServer;
 use crate::support::service::{Server, serve_at};
 use crate::support::{Done, Folder, guest, run};
@@ -263,6 +265,41 @@ fn a_trace_names_the_dependency() {
     );
     let json = app.run(&["--trace=json", "--dir", &mount], &attempts);
     json.says("\"program\":\"holm-attempts\"");
+}
+
+/// So are its requests over HTTP, with where they go.
+#[test]
+fn a_trace_tells_the_requests_of_the_dependency() {
+    let other = HttpServer::start();
+    let app = App::new("p3_asker", "grants = { net = [\"connect:127.0.0.1:*\"] }");
+    let attempts = [format!("get:{}", other.url("/hello"))];
+    let trace = |option| {
+        let options = [&NET[..], &[option]].concat();
+        let done = app.run(&options, &attempts.each_ref().map(String::as_str));
+        done.shows("200 hello")
+    };
+    let (address, port) = (other.address(), other.address().port());
+    let done = trace("--trace");
+    let named = done
+        .stderr
+        .lines()
+        .find(|line| line.contains(" is holm-attempts +++"));
+    let pid = named
+        .and_then(|line| line.split_whitespace().nth(1))
+        .expect("a number");
+    let line = format!("{pid} http_connect(\"127.0.0.1\", {port}) = {address}");
+    assert!(done.stderr.lines().any(|other| other == line), "{done}");
+    let json = trace("--trace=json");
+    let lines = json
+        .stderr
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok());
+    let found: Vec<Value> = lines
+        .filter(|event: &Value| event["call"] == "http_connect")
+        .collect();
+    assert_eq!(found.len(), 1, "{json}");
+    assert_eq!(found[0]["args"]["port"], port);
+    assert_eq!(found[0]["result"][0], address.to_string());
 }
 
 #[test]

@@ -220,7 +220,9 @@ fn a_request_through_a_proxy_needs_a_rule_that_names_the_host() {
         .never_says("secret@")
         .never_says("bWU6c2VjcmV0")
     };
-    fetch("secure.test:443", "https://secure.test/").shows(": 200 hello over TLS\n");
+    fetch("secure.test:443", "https://secure.test/")
+        .shows(": 200 hello over TLS\n")
+        .says("[1] http_connect(\"secure.test\", 443) = through a proxy\n");
     fetch("service.test:80", "http://service.test/").shows(": 200 through the proxy\n");
     let lines = [
         "CONNECT secure.test:443 HTTP/1.1",

@@ -1,7 +1,10 @@
 //! `--trace`: system calls as they complete, for people (like strace) or for machines.
 
+use core::net::SocketAddr;
 use std::fmt::Write as _;
 
+use holm_abi::Pid;
+use holm_kernel::net::HostTarget;
 use holm_kernel::{Answer, Argument, Observer, Process, TraceEvent};
 use serde_json::{Map, Value, json};
 
@@ -69,6 +72,41 @@ impl Observer for Tracer {
 
     fn completed(&self, event: &TraceEvent<'_>) {
         (self.sink)(&line(self.format, event));
+    }
+
+    /// A request over HTTP is no system call, but where it goes is for a trace to tell.
+    fn connects(&self, process: &Process, host: &HostTarget, port: u16, addresses: &[SocketAddr]) {
+        (self.sink)(&request(self.format, process.pid(), host, port, addresses));
+    }
+}
+
+/// A request as one line, without its end: its host, and the addresses where that is looked
+/// for; none when a proxy finds it by its name.
+fn request(
+    format: Format,
+    pid: Pid,
+    host: &HostTarget,
+    port: u16,
+    addresses: &[SocketAddr],
+) -> String {
+    let host = host.to_string();
+    let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    match format {
+        Format::Text => {
+            let found = match addresses.is_empty() {
+                true => "through a proxy".to_owned(),
+                false => addresses.join(", "),
+            };
+            format!("[{pid}] http_connect({host:?}, {port}) = {found}")
+        }
+        Format::Json => json!({
+            "pid": pid.0,
+            "call": "http_connect",
+            "args": { "host": host, "port": port },
+            "result": addresses,
+            "errno": null,
+        })
+        .to_string(),
     }
 }
 
@@ -226,9 +264,10 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use holm_abi::{Errno, Fd, Pid, Syscall};
+    use holm_kernel::net::HostTarget;
     use holm_kernel::{Answer, Argument, Observer, TraceEvent};
 
-    use super::{Format, Tracer};
+    use super::{Format, Tracer, request};
 
     fn lines(format: Format, outcome: Result<Answer<'_>, Errno>) -> Vec<String> {
         let written = Arc::new(Mutex::new(Vec::new()));
@@ -267,6 +306,29 @@ mod tests {
             refused[0].contains(") = -1 EBADF (bad file descriptor) <"),
             "{refused:?}"
         );
+    }
+
+    #[test]
+    fn a_request_is_told_with_where_it_goes() {
+        let host = HostTarget::Name("api.example.com".to_owned());
+        let addresses = ["9.9.9.9:443", "[2001:db8::1]:443"];
+        let found = addresses.map(|address| address.parse().expect("an address"));
+        let line = |format, found: &[_]| request(format, Pid(3), &host, 443, found);
+        assert_eq!(
+            line(Format::Text, &found),
+            r#"[3] http_connect("api.example.com", 443) = 9.9.9.9:443, [2001:db8::1]:443"#
+        );
+        assert_eq!(
+            line(Format::Text, &[]),
+            r#"[3] http_connect("api.example.com", 443) = through a proxy"#
+        );
+        let event: serde_json::Value =
+            serde_json::from_str(&line(Format::Json, &found)).expect("JSON");
+        assert_eq!(event["pid"], 3);
+        assert_eq!(event["call"], "http_connect");
+        assert_eq!(event["args"]["host"], "api.example.com");
+        assert_eq!(event["args"]["port"], 443);
+        assert_eq!(event["result"], serde_json::json!(addresses));
     }
 
     #[test]
