@@ -231,17 +231,26 @@ fn make_if_stale(
         tally.kept += 1;
         return Ok(());
     }
+    let partial = partial_of(output);
+    let folder = partial.parent().context("a guest lies in a folder")?;
+    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     make()?;
-    fs::rename(partial_of(output), output)
-        .with_context(|| format!("{} was not made", output.display()))?;
+    fs::rename(&partial, output).with_context(|| format!("{} was not made", output.display()))?;
+    // Another guest may still be in it.
+    let _ = fs::remove_dir(folder);
     fs::write(&record, how)?;
     tally.built += 1;
     Ok(())
 }
 
-/// The name that a guest has while it is being made.
+/// Where a guest is while it is being made. Its file is called as it will be, since linkers write
+/// that name into it, and engines show it before those of functions.
 fn partial_of(output: &Path) -> PathBuf {
-    output.with_extension("partial")
+    let folder = output.with_file_name("partial");
+    match output.file_name() {
+        Some(name) => folder.join(name),
+        None => folder,
+    }
 }
 
 fn is_newer(output: &Path, sources: &[PathBuf]) -> Result<bool> {

@@ -39,21 +39,18 @@ pub(super) fn run(arguments: &[String]) -> Result<()> {
     let text = fs::read_to_string(workspace.root.join(EXCEPTIONS)).context(EXCEPTIONS)?;
     let exceptions = exceptions(&text, version)?;
     let there = command::read(tests(&workspace).args(["--list", "--format", "terse"]))?;
-    for name in &exceptions.all {
-        if !there.lines().any(|line| line == format!("{name}: test")) {
-            bail!("{EXCEPTIONS}: there is no test {name}");
-        }
-    }
+    let there = there.lines().filter_map(|line| line.strip_suffix(": test"));
+    let skipped = exceptions.skipped_of(&there.collect::<Vec<_>>())?;
     println!(
         "with {node}, version {version}, without {} tests of {EXCEPTIONS}",
-        exceptions.skipped.len()
+        skipped.len()
     );
     let mut tests = tests(&workspace);
     tests
         .env("HOLM_COMMAND", format!("{node} {}", script.display()))
         .args(["--exact"])
         .args(passed_on);
-    for name in &exceptions.skipped {
+    for name in skipped {
         tests.args(["--skip", name]);
     }
     command::run(&mut tests)
@@ -85,12 +82,36 @@ fn version(node: &str) -> Result<u64> {
         .with_context(|| format!("`{node} --version` says {text:?}"))
 }
 
-/// The names in the list of exceptions.
+/// The names in the list of exceptions: of tests, `a::b`, and of all that a module has, `a::*`.
 #[derive(Debug, PartialEq, Eq)]
 struct Exceptions {
     all: Vec<String>,
     /// Those that hold for this version of Node.
     skipped: Vec<String>,
+}
+
+impl Exceptions {
+    /// The tests among `there` to leave out. A name that stands for none is an error.
+    fn skipped_of<'a>(&self, there: &[&'a str]) -> Result<Vec<&'a str>> {
+        let mut skipped = Vec::new();
+        for name in &self.all {
+            let mut found = there.iter().filter(|test| match name.strip_suffix('*') {
+                Some(module) => test.starts_with(module),
+                None => *test == name,
+            });
+            if self.skipped.contains(name) {
+                let before = skipped.len();
+                skipped.extend(found.copied());
+                if skipped.len() > before {
+                    continue;
+                }
+            } else if found.next().is_some() {
+                continue;
+            }
+            bail!("{EXCEPTIONS}: there is no test {name}");
+        }
+        Ok(skipped)
+    }
 }
 
 fn exceptions(text: &str, version: u64) -> Result<Exceptions> {
@@ -127,5 +148,20 @@ mod tests {
         assert_eq!(one.skipped, ["a::b"]);
         assert_eq!(one.all.len(), 2);
         assert!(exceptions(r#"[{"test": "a::b"}]"#, 20).is_err());
+    }
+
+    #[test]
+    fn an_exception_may_be_a_module() {
+        let text = r#"[
+            {"test": "a::*", "why": "never"},
+            {"test": "c::d", "why": "too old", "before": 25}
+        ]"#;
+        let listed = exceptions(text, 25).expect("a list");
+        let there = ["a::b", "a::c", "ab::c", "c::d"];
+        let skipped = listed.skipped_of(&there).expect("all are there");
+        assert_eq!(skipped, ["a::b", "a::c"]);
+        for gone in [&there[2..], &there[..3]] {
+            assert!(listed.skipped_of(gone).is_err(), "{gone:?}");
+        }
     }
 }
