@@ -27,7 +27,17 @@ fn an_authority_of_ones_own_is_trusted_where_that_is_said() {
     fetch(&[], &url)
         .go()
         .code(0)
-        .shows("failed (ErrorCode::TlsCertificateError)");
+        .shows("failed (ErrorCode::TlsCertificateError)")
+        .says(&format!(
+            "holm: {} is not trusted: nobody who is trusted has signed its certificate. To trust who has: \
+             --trust-ca FILE",
+            server.address()
+        ));
+    fetch(&["--quiet"], &url)
+        .go()
+        .code(0)
+        .shows("failed (ErrorCode::TlsCertificateError)")
+        .silent();
     let hello = ": 200 hello over TLS\n";
     fetch(&["--trust-ca", text(&file)], &url)
         .go()
@@ -69,7 +79,8 @@ fn a_certificate_for_another_host_is_refused() {
     fetch(&["--trust-ca", text(&file)], &url)
         .go()
         .code(0)
-        .shows("failed (ErrorCode::TlsCertificateError)");
+        .shows("failed (ErrorCode::TlsCertificateError)")
+        .says("is not trusted: its certificate is one for other names\n");
 }
 
 #[test]
@@ -85,8 +96,15 @@ fn services_trust_it_too() {
         (&options[..2], 502, "ErrorCode::TlsCertificateError\n"),
     ] {
         let service = serve(options, "component-rust/http_forward");
-        get(service.address, "/", &target).is(status).says(says);
-        service.stop().silent();
+        for _ in 0..2 {
+            get(service.address, "/", &target).is(status).says(says);
+        }
+        let told = service.stop().stderr;
+        // Once, however many requests fail for it.
+        let times = told
+            .matches("is not trusted: nobody who is trusted")
+            .count();
+        assert_eq!(times, usize::from(status == 502), "{told}");
     }
 }
 

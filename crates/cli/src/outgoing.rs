@@ -1,17 +1,21 @@
 //! How requests over HTTP leave this machine: whom TLS trusts, and through which proxies.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
+use holm_command_line::explain::text::shown;
 use holm_command_line::options::ProxyChoice;
 use holm_command_line::{CommandError, Plan};
 use holm_os::engine::{Form, Program};
 use holm_os::http::{
-    CertificateError, ClientOptions, Proxies, authorities_from_pem, certificates_from_pem,
+    CertificateError, ClientOptions, OnUntrusted, Proxies, authorities_from_pem,
+    certificates_from_pem,
 };
 use holm_os::{System, SystemError};
 
@@ -22,6 +26,8 @@ use crate::run;
 const BUNDLE: &str = "SSL_CERT_FILE";
 /// Longest file of certificates that is read to its end: many times the largest bundle.
 const FILE_BYTES_MAX: u64 = 16 << 20;
+/// Most lines about hosts that are not trusted.
+const UNTRUSTED_MAX: usize = 16;
 
 /// Lets `system` send requests as the plan and this machine's environment say.
 pub(crate) fn set_up(
@@ -29,7 +35,10 @@ pub(crate) fn set_up(
     program: &Program,
     plan: &Plan,
 ) -> Result<(), CommandError> {
-    let mut options = ClientOptions::default();
+    let mut options = ClientOptions {
+        on_untrusted: (!plan.watch.quiet).then(say_untrusted),
+        ..ClientOptions::default()
+    };
     for file in &plan.http.authorities {
         let pem = read("--trust-ca", file)?;
         let certificates = authorities_from_pem(&pem);
@@ -49,10 +58,20 @@ pub(crate) fn set_up(
             error => CommandError::failed(error),
         });
     }
-    if options.extra_roots.is_empty() && options.proxies.is_none() {
-        return Ok(());
-    }
     system.set_http(options).map_err(CommandError::failed)
+}
+
+/// Says which hosts are not trusted, and why; each once.
+fn say_untrusted() -> OnUntrusted {
+    let said = Mutex::new(BTreeSet::new());
+    OnUntrusted::new(move |host, port, why| {
+        let line = format!("holm: {host}:{port} is not trusted: {why}");
+        let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.len() < UNTRUSTED_MAX && !said.contains(&line) {
+            note!("{}", shown(&line));
+            said.insert(line);
+        }
+    })
 }
 
 /// The proxies that were asked for, and none that only the environment names.

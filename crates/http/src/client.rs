@@ -95,8 +95,31 @@ pub struct ClientOptions {
     pub extra_roots: Vec<Vec<u8>>,
     /// The proxies that requests go through; without them each goes to its host.
     pub proxies: Option<Proxies>,
+    /// Who is told of hosts that are not trusted.
+    pub on_untrusted: Option<OnUntrusted>,
     /// Bounds of each request.
     pub bounds: ClientBounds,
+}
+
+/// Is told of a host whose certificate was refused: its name, its port, and why, in words for
+/// people. Components learn no more than that it was. Called for each request, on the client's
+/// threads.
+#[derive(Clone)]
+pub struct OnUntrusted(Arc<Tell>);
+
+type Tell = dyn Fn(&str, u16, &str) + Send + Sync;
+
+impl OnUntrusted {
+    /// Calls `tell`.
+    pub fn new(tell: impl Fn(&str, u16, &str) + Send + Sync + 'static) -> OnUntrusted {
+        OnUntrusted(Arc::new(tell))
+    }
+}
+
+impl fmt::Debug for OnUntrusted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OnUntrusted").finish_non_exhaustive()
+    }
 }
 
 /// Why a client cannot be made.
@@ -131,6 +154,7 @@ type Pool = Client<Connector, Body>;
 pub struct PooledClient {
     bounds: ClientBounds,
     proxies: Option<Proxies>,
+    on_untrusted: Option<OnUntrusted>,
     /// Made for the first request: most programs send none.
     tls: OnceLock<ClientConfig>,
     /// Connections by the rules that they were made under.
@@ -161,6 +185,7 @@ impl PooledClient {
         Ok(PooledClient {
             bounds: options.bounds,
             proxies: options.proxies,
+            on_untrusted: options.on_untrusted,
             tls,
             pools: Mutex::new(VecDeque::new()),
             requests: Arc::new(Semaphore::new(options.bounds.requests)),
@@ -305,6 +330,7 @@ impl HttpClient for PooledClient {
         let exchange = Exchange {
             pool,
             proxies: self.proxies.clone(),
+            on_untrusted: self.on_untrusted.clone(),
             process: process.clone(),
             times: self.times(options),
             bounds: self.bounds,
@@ -383,6 +409,7 @@ fn target(request: &mut Request<Body>) -> Result<Target, ErrorCode> {
 struct Exchange {
     pool: Pool,
     proxies: Option<Proxies>,
+    on_untrusted: Option<OnUntrusted>,
     process: Arc<Process>,
     times: Times,
     bounds: ClientBounds,
@@ -442,7 +469,14 @@ impl Exchange {
         let response = in_time(answer, connecting, self.times.first_byte)
             .await
             .ok_or(ErrorCode::HttpResponseTimeout)?
-            .map_err(|error| problem::of_request(&error))?;
+            .map_err(|error| {
+                if let (Some(OnUntrusted(tell)), Some(why)) =
+                    (&self.on_untrusted, problem::distrust(&error))
+                {
+                    tell(&self.target.host, self.target.port, &why);
+                }
+                problem::of_request(&error)
+            })?;
         if through && response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
             // It is no answer of the host, and nothing that the guest could mend.
             return Err(ErrorCode::ConfigurationError);

@@ -17,7 +17,8 @@ mod server;
 
 pub use certificates::{CertificateError, authorities_from_pem, certificates_from_pem};
 pub use client::{
-    ClientBounds, ClientError, ClientOptions, PooledClient, Proxies, ProxyError, ProxyProblem,
+    ClientBounds, ClientError, ClientOptions, OnUntrusted, PooledClient, Proxies, ProxyError,
+    ProxyProblem,
 };
 pub use server::{
     Answer, ComponentService, MakeState, Problem, Report, Server, ServerBounds, ServerError,

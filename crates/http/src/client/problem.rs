@@ -5,6 +5,7 @@ use std::io;
 
 use holm_wasi_p2::bindings::p2::wasi::http::types::{DnsErrorPayload, TlsAlertReceivedPayload};
 use holm_wasi_p2::http::ErrorCode;
+use rustls::CertificateError;
 
 /// A name that leads nowhere.
 pub(super) fn no_such_host() -> ErrorCode {
@@ -28,6 +29,47 @@ pub(super) fn of_body(error: &hyper::Error) -> ErrorCode {
 fn of_chain(error: &(dyn Error + 'static)) -> Option<ErrorCode> {
     let deeper = error.source().and_then(of_chain);
     deeper.or_else(|| of_one(error))
+}
+
+/// Why a host's certificate was refused, in words for people, if that is what went wrong.
+pub(super) fn distrust(error: &(dyn Error + 'static)) -> Option<String> {
+    if let Some(rustls::Error::InvalidCertificate(refused)) = error.downcast_ref() {
+        return Some(of_certificate(refused));
+    }
+    let held = error
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref);
+    match held {
+        Some(held) => distrust(held),
+        None => distrust(error.source()?),
+    }
+}
+
+fn of_certificate(refused: &CertificateError) -> String {
+    match refused {
+        // The other one: an authority of that name is trusted, and another one has signed.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "nobody who is trusted has signed its certificate. To trust who has: --trust-ca FILE, \
+             with that authority's certificate"
+                .to_owned()
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "its certificate has expired".to_owned()
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "its certificate is not valid yet: one of the two clocks may be wrong".to_owned()
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "its certificate is one for other names".to_owned()
+        }
+        // What `openssl req -x509` makes. Its error has no type here.
+        other if other.to_string().contains("CaUsedAsEndEntity") => {
+            "its certificate is an authority's, and no host's: one that signs itself must say that \
+             it is none (basicConstraints = CA:FALSE)"
+                .to_owned()
+        }
+        other => other.to_string(),
+    }
 }
 
 fn of_one(error: &(dyn Error + 'static)) -> Option<ErrorCode> {

@@ -64,7 +64,24 @@ impl TestAuthority {
     }
 }
 
+/// A certificate of an authority that a host shows as its own, as `openssl req -x509` makes it.
+pub(super) fn authority_as_host(host: &str) -> Identity {
+    let mut params = CertificateParams::new(vec![host.to_owned()]).expect("a name");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().expect("a key");
+    let certificate = params.self_signed(&key).expect("signed");
+    Identity {
+        certificate: certificate.der().clone(),
+        key,
+    }
+}
+
 impl Identity {
+    /// Its certificate, in DER.
+    pub(super) fn der(&self) -> Vec<u8> {
+        self.certificate.to_vec()
+    }
+
     /// How a server works that shows it and offers `protocols`.
     pub(super) fn config(&self, protocols: &[&str]) -> ServerConfig {
         let provider = Arc::new(rustls::crypto::ring::default_provider());

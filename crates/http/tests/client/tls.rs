@@ -1,17 +1,18 @@
 //! TLS and HTTP/2 that succeed, and certificates that do not convince.
 
 use std::io::Write as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use holm_http::{
-    ClientBounds, ClientOptions, PooledClient, authorities_from_pem, certificates_from_pem,
+    ClientBounds, ClientOptions, OnUntrusted, PooledClient, authorities_from_pem,
+    certificates_from_pem,
 };
 use holm_kernel::Process;
 use holm_wasi_p2::http::{ErrorCode, HttpClient as _, RequestOptions};
 
-use super::authority::{Identity, TestAuthority, TlsServer};
+use super::authority::{Identity, TestAuthority, TlsServer, authority_as_host};
 use super::{System, get, peer, read, send, to, wait};
 
 fn trusting(authority: &TestAuthority) -> PooledClient {
@@ -115,6 +116,60 @@ fn certificates_that_do_not_convince() {
         matches!(failed, Err(ErrorCode::TlsCertificateError)),
         "{failed:?}"
     );
+}
+
+/// The component learns that it was the certificate, the person why.
+#[test]
+fn who_is_not_trusted_is_told_with_the_reason() {
+    let authority = TestAuthority::new();
+    let own = authority_as_host("127.0.0.1");
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let telling = told.clone();
+    let client = PooledClient::new(ClientOptions {
+        extra_roots: vec![authority.der(), own.der()],
+        on_untrusted: Some(OnUntrusted::new(move |host, port, why| {
+            let mut told = telling.lock().expect("whole");
+            told.push((format!("{host}:{port}"), why.to_owned()));
+        })),
+        ..ClientOptions::default()
+    })
+    .expect("a client");
+    let stranger = TestAuthority::new().certify("127.0.0.1");
+    for (identity, why) in [
+        (stranger, "nobody who is trusted has signed its certificate"),
+        (
+            authority.certify("example.com"),
+            "its certificate is one for other names",
+        ),
+        (
+            authority.certify_until("127.0.0.1", 2002),
+            "its certificate has expired",
+        ),
+        (own, "its certificate is an authority's, and no host's"),
+    ] {
+        let (_system, process, server) = server_of(&identity, &[]);
+        let request = get(&format!("https://{}/", server.address));
+        let failed = send(&client, &process, request);
+        assert!(
+            matches!(failed, Err(ErrorCode::TlsCertificateError)),
+            "{failed:?}"
+        );
+        let told = std::mem::take(&mut *told.lock().expect("whole"));
+        let [(host, reason)] = &told[..] else {
+            panic!("{why}: {told:?}");
+        };
+        assert_eq!(*host, server.address.to_string());
+        assert!(reason.starts_with(why), "{reason}");
+    }
+    // Nothing is told of who is trusted.
+    let (_system, process, server) = server_of(&authority.certify("127.0.0.1"), &[]);
+    send(
+        &client,
+        &process,
+        get(&format!("https://{}/", server.address)),
+    )
+    .expect("a response");
+    assert!(told.lock().expect("whole").is_empty());
 }
 
 #[test]
