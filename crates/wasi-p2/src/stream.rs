@@ -5,11 +5,10 @@ use std::io::IoSlice;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use holm_abi::{Errno, Fd};
-use holm_kernel::{SysResult, Task};
+use holm_abi::Errno;
 use wasmtime::component::Resource;
 
-use crate::{Failure, Owned, State, StreamFailure, ViewId};
+use crate::{Failure, Owned, State, StreamFailure};
 
 /// Most bytes that one read answers, and one write takes: a compromise between the calls that
 /// a large transfer needs and what a guest can make the host hold.
@@ -137,36 +136,6 @@ impl fmt::Display for IoError {
     }
 }
 
-/// The descriptor that a stream reads, and where the read begins; `None` where that moves.
-#[derive(Clone, Copy)]
-struct ReadPlace {
-    view: ViewId,
-    fd: Fd,
-    offset: Option<u64>,
-}
-
-impl ReadPlace {
-    fn of(owned: &Owned, offset: Option<u64>) -> ReadPlace {
-        ReadPlace {
-            view: owned.view(),
-            fd: owned.fd(),
-            offset,
-        }
-    }
-
-    fn read(self, task: &mut Task, buffer: &mut [u8]) -> SysResult<u32> {
-        match self.offset {
-            Some(offset) => task.fd_pread(self.fd, buffer, offset),
-            None => task.fd_read(self.fd, buffer),
-        }
-    }
-}
-
-/// How many bytes a read of `length` asks for.
-fn read_length(length: u64) -> usize {
-    usize::try_from(length).unwrap_or(READ_MAX).min(READ_MAX)
-}
-
 impl State {
     /// Reads from a stream; `Pending` when there is nothing yet.
     pub(crate) fn poll_read(
@@ -176,58 +145,29 @@ impl State {
         context: &mut Context<'_>,
     ) -> Poll<Result<Vec<u8>, StreamFailure>> {
         let handle = Resource::<InputStream>::new_borrow(stream);
-        let place = match self.table.get_mut(&handle)? {
-            InputStream::Source(source) => return source.poll_read(read_length(length), context),
-            InputStream::File { owned, offset } => ReadPlace::of(owned, Some(*offset)),
-            InputStream::Stream(owned) => ReadPlace::of(owned, None),
+        let length = usize::try_from(length).unwrap_or(READ_MAX).min(READ_MAX);
+        let (view, fd, at) = match self.table.get_mut(&handle)? {
+            InputStream::Source(source) => return source.poll_read(length, context),
+            InputStream::File { owned, offset } => (owned.view(), owned.fd(), Some(*offset)),
+            InputStream::Stream(owned) => (owned.view(), owned.fd(), None),
         };
-        let mut buffer = vec![0; read_length(length)];
-        match self.poll_call(place.view, context, |task| place.read(task, &mut buffer)) {
-            Poll::Ready(read) => Poll::Ready(self.have_read(stream, buffer, read? as usize)),
-            Poll::Pending => Poll::Pending,
+        let mut buffer = vec![0; length];
+        let answer = self.poll_call(view, context, |task| match at {
+            Some(offset) => task.fd_pread(fd, &mut buffer, offset),
+            None => task.fd_read(fd, &mut buffer),
+        });
+        let Poll::Ready(read) = answer else {
+            return Poll::Pending;
+        };
+        let read = read? as usize;
+        if read == 0 && length > 0 {
+            return Poll::Ready(Err(StreamFailure::Closed));
         }
-    }
-
-    /// Reads what a descriptor has at once, without a word to whoever would be woken: most reads
-    /// of files are over with it. `None` when there is nothing yet, or no descriptor.
-    pub(crate) fn read_at_once(
-        &mut self,
-        stream: u32,
-        length: u64,
-    ) -> Result<Option<Vec<u8>>, StreamFailure> {
-        let handle = Resource::<InputStream>::new_borrow(stream);
-        let place = match self.table.get(&handle)? {
-            InputStream::Source(_) => return Ok(None),
-            InputStream::File { owned, offset } => ReadPlace::of(owned, Some(*offset)),
-            InputStream::Stream(owned) => ReadPlace::of(owned, None),
-        };
-        self.last_stat = None;
-        let mut buffer = vec![0; read_length(length)];
-        let task = self.task(place.view);
-        let Poll::Ready(read) = place.read(task, &mut buffer) else {
-            task.abandon();
-            return Ok(None);
-        };
-        self.guest.check_signal()?;
-        self.have_read(stream, buffer, read? as usize).map(Some)
-    }
-
-    /// What a read of `buffer` answers that brought `read` bytes.
-    fn have_read(
-        &mut self,
-        stream: u32,
-        mut buffer: Vec<u8>,
-        read: usize,
-    ) -> Result<Vec<u8>, StreamFailure> {
-        if read == 0 && !buffer.is_empty() {
-            return Err(StreamFailure::Closed);
-        }
-        let handle = Resource::<InputStream>::new_borrow(stream);
         if let InputStream::File { offset, .. } = self.table.get_mut(&handle)? {
             *offset += read as u64;
         }
         buffer.truncate(read);
-        Ok(buffer)
+        Poll::Ready(Ok(buffer))
     }
 
     /// Whether a stream takes what it is given at once, so that there is nothing to wait for.

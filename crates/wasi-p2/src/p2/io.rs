@@ -292,11 +292,6 @@ macro_rules! hosts {
                 stream: Resource<InputStream>,
                 length: u64,
             ) -> Answer<Vec<u8>> {
-                if length > 0
-                    && let Some(bytes) = self.read_at_once(stream.rep(), length)?
-                {
-                    return Ok(bytes);
-                }
                 $wait!(self, |state, context, _deadline| state
                     .poll_read_some(stream.rep(), length, context))
             }
