@@ -15,6 +15,15 @@ export function realtime(): number {
   return origin + now;
 }
 
+/** Milliseconds between two readings of a worker's clocks, as far as its browser lets it see. */
+export function resolution(): number {
+  const firefox = /\bFirefox\//.test(globalThis.navigator?.userAgent ?? "");
+  if (globalThis.crossOriginIsolated === false) {
+    return firefox ? 1 : 0.1;
+  }
+  return firefox ? 0.02 : 0.005;
+}
+
 /** Nanoseconds of a time in milliseconds, in whole microseconds. */
 export function nanoseconds(milliseconds: number): bigint {
   return BigInt(Math.floor(milliseconds * 1000)) * 1000n;

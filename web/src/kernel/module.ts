@@ -1,6 +1,6 @@
 // The kernel's wasm module, as TypeScript calls it.
 
-import { realtime } from "../clock.js";
+import { realtime, resolution } from "../clock.js";
 import type { KernelEvent } from "../protocol.js";
 
 interface Exports {
@@ -60,7 +60,7 @@ export class KernelModule {
         ...host,
         monotonic: () => performance.now(),
         realtime,
-        resolution: () => (globalThis.crossOriginIsolated === false ? 0.1 : 0.005),
+        resolution,
         entropy: (at: number, length: number) => {
           for (let done = 0; done < length; done += RANDOM_BYTES) {
             const end = Math.min(done + RANDOM_BYTES, length);
