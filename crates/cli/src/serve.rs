@@ -201,16 +201,14 @@ impl Report for Log {
             return;
         }
         let is_directory = |path: &str| Path::new(path).is_dir();
-        let denials = process.denials();
-        if !denials.is_empty() {
-            self.refused(refusals::explain(&denials, true, &is_directory));
-        }
+        self.refused(refusals::explain(&process.denials(), true, &is_directory));
         for dependency in dependencies {
-            let (label, denials) = (dependency.program(), dependency.denials());
-            if !denials.is_empty() {
-                let told = refusals::explain_dependency(label, &denials, true, &is_directory);
-                self.refused(told);
-            }
+            self.refused(refusals::explain_dependency(
+                dependency.program(),
+                &dependency.denials(),
+                true,
+                &is_directory,
+            ));
         }
     }
 }

@@ -15,6 +15,6 @@ pub(crate) mod socket;
 mod tests;
 
 pub use address::{AddressClass, AddressRange, classify, unwrap_disguise};
-pub use host::{HostError, HostTarget, parse_host};
+pub use host::{HostError, HostTarget, is_localhost, parse_host};
 pub use policy::NetworkPolicy;
 pub use rules::{HostPattern, NamePattern, NetRule, NetRules, PortRanges, Protocol};

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use holm_abi::{Errno, Fd, Syscall};
 use holm_kernel::net::{
     AddressClass, AddressRange, HostPattern, HostTarget, NamePattern, NetRule, PortRanges,
-    Protocol, classify, parse_host, unwrap_disguise,
+    Protocol, classify, is_localhost, parse_host, unwrap_disguise,
 };
 use holm_kernel::{Answer, Argument, Cause, Process, TraceEvent};
 
@@ -215,7 +215,7 @@ fn rules_to_request(name: &str, port: u16, addresses: &[SocketAddr]) -> Vec<NetR
     let mut rules = Vec::new();
     if !public.is_empty() || addresses.is_empty() {
         rules.push(connect(HostPattern::Name(exactly())));
-    } else if name != "localhost" && !name.ends_with(".localhost") {
+    } else if !is_localhost(name) {
         rules.push(NetRule::Resolve(exactly()));
     }
     rules.extend(special.into_iter().map(|address: &SocketAddr| {

@@ -206,6 +206,7 @@ impl HostTarget {
 }
 
 /// Whether a name in lower case is the machine's own.
-pub(crate) fn is_localhost(name: &str) -> bool {
+#[must_use]
+pub fn is_localhost(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost")
 }

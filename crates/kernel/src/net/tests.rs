@@ -12,6 +12,7 @@ use super::*;
 use crate::denial::Cause;
 use crate::deterministic::{SeededEntropy, VirtualClock};
 use crate::kernel::{Authority, Kernel, Options, Ports};
+use crate::port::Network;
 use crate::process::{ChildSpec, Process, ProcessSpec};
 use crate::task::Task;
 use crate::testkit::network::PlannedNetwork;
@@ -46,14 +47,19 @@ struct System {
     network: Arc<PlannedNetwork>,
 }
 
-fn system() -> System {
-    let network = Arc::new(PlannedNetwork::default());
+/// A kernel over a network, with a clock that no time moves.
+pub(super) fn boot(network: Arc<dyn Network>) -> (Arc<Kernel>, Authority) {
     let ports = Ports {
         clock: Arc::new(VirtualClock::new()),
         entropy: Arc::new(SeededEntropy::new(1)),
-        network: Some(network.clone()),
+        network: Some(network),
     };
-    let (kernel, authority) = Kernel::boot(ports, Options::default()).expect("seeded");
+    Kernel::boot(ports, Options::default()).expect("seeded")
+}
+
+fn system() -> System {
+    let network = Arc::new(PlannedNetwork::default());
+    let (kernel, authority) = boot(network.clone());
     System {
         kernel,
         authority,

@@ -8,8 +8,8 @@ use std::task::{Poll, Wake, Waker};
 use holm_abi::{AddressFamily, Errno, SocketKind};
 
 use super::{ANSWER_KEPT_NS, ANSWERS_MAX};
-use crate::deterministic::{SeededEntropy, VirtualClock};
-use crate::kernel::{Authority, Kernel, Options, Ports};
+use crate::kernel::{Authority, Kernel};
+use crate::net::tests::boot;
 use crate::net::{HostPattern, NamePattern, NetRule, PortRanges, Protocol};
 use crate::port::{Lookup, Network, Socket};
 use crate::process::{Process, ProcessSpec};
@@ -88,12 +88,7 @@ struct System {
 impl System {
     fn new() -> System {
         let network = Arc::new(SlowNetwork::default());
-        let ports = Ports {
-            clock: Arc::new(VirtualClock::new()),
-            entropy: Arc::new(SeededEntropy::new(1)),
-            network: Some(network.clone()),
-        };
-        let (kernel, authority) = Kernel::boot(ports, Options::default()).expect("seeded");
+        let (kernel, authority) = boot(network.clone());
         System {
             kernel,
             authority,
